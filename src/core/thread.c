@@ -38,8 +38,8 @@ int adn_cores_allowed(int *cores, int room)
     int n = 0;
 
     if (sched_getaffinity(0, sizeof(set), &set) != 0) CPU_SET(0, &set);
-    for (int i = 0; i < CPU_SETSIZE && n < room; i++)
-        if (CPU_ISSET(i, &set)) cores[n++] = i;
+    for (size_t i = 0; i < CPU_SETSIZE && n < room; i++)
+        if (CPU_ISSET(i, &set)) cores[n++] = (int)i;
     return n;
 }
 
@@ -48,7 +48,7 @@ adn_status adn_thread_pin(const int *cores, int n_cores)
     cpu_set_t set;
 
     CPU_ZERO(&set);
-    for (int i = 0; i < n_cores; i++) CPU_SET(cores[i], &set);
+    for (int i = 0; i < n_cores; i++) CPU_SET((size_t)cores[i], &set);
     int bad = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
     if (bad != 0) return ADN_FAIL(ADN_DEVICE, "cores cannot be used: %s", strerror(bad));
     return ADN_OK;
