@@ -1,0 +1,149 @@
+/* What all devices share: the operations' table of roles, sizes of what they touch, group planning. */
+#include "device/device.h"
+
+#define R ADN_READ
+#define W ADN_WRITE
+#define RW ADN_READ_WRITE
+
+const adn_op_info adn_op_infos[ADN_N_OP] = {
+    [ADN_OP_CONV_FWD] = {"conv_fwd",
+                         {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_DST] = W},
+                         {[ADN_BIAS] = true}},
+    [ADN_OP_CONV_GRAD_SRC] = {"conv_grad_src",
+                              {[ADN_GRAD_DST] = R, [ADN_WEIGHT] = R, [ADN_GRAD_SRC] = W},
+                              {0}},
+    [ADN_OP_CONV_GRAD_PARAM] = {"conv_grad_param",
+                                {[ADN_SRC] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_WEIGHT] = W, [ADN_GRAD_BIAS] = W},
+                                {[ADN_GRAD_BIAS] = true}},
+    [ADN_OP_LINEAR_FWD] = {"linear_fwd",
+                           {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_DST] = W},
+                           {[ADN_BIAS] = true}},
+    [ADN_OP_LINEAR_GRAD_SRC] = {"linear_grad_src",
+                                {[ADN_GRAD_DST] = R, [ADN_WEIGHT] = R, [ADN_GRAD_SRC] = W},
+                                {0}},
+    [ADN_OP_LINEAR_GRAD_PARAM] = {"linear_grad_param",
+                                  {[ADN_SRC] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_WEIGHT] = W, [ADN_GRAD_BIAS] = W},
+                                  {[ADN_GRAD_BIAS] = true}},
+    [ADN_OP_NORM_FWD] = {"norm_fwd",
+                         {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_DST] = W, [ADN_MEAN] = W,
+                          [ADN_INV_STD] = W, [ADN_RUN_MEAN] = RW, [ADN_RUN_VAR] = RW},
+                         {0}},
+    [ADN_OP_NORM_INFER] = {"norm_infer",
+                           {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_RUN_MEAN] = R,
+                            [ADN_RUN_VAR] = R, [ADN_DST] = W},
+                           {0}},
+    [ADN_OP_NORM_GRAD] = {"norm_grad",
+                          {[ADN_SRC] = R, [ADN_GRAD_DST] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R,
+                           [ADN_MEAN] = R, [ADN_INV_STD] = R, [ADN_GRAD_SRC] = W, [ADN_GRAD_WEIGHT] = W,
+                           [ADN_GRAD_BIAS] = W},
+                          {0}},
+    [ADN_OP_RELU_FWD] = {"relu_fwd", {[ADN_SRC] = R, [ADN_DST] = W}, {0}},
+    [ADN_OP_RELU_GRAD] = {"relu_grad", {[ADN_DST] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_SRC] = W}, {0}},
+    [ADN_OP_POOL_FWD] = {"pool_fwd",
+                         {[ADN_SRC] = R, [ADN_DST] = W, [ADN_INDEX] = W},
+                         {[ADN_INDEX] = true}},
+    [ADN_OP_POOL_GRAD] = {"pool_grad",
+                          {[ADN_GRAD_DST] = R, [ADN_INDEX] = R, [ADN_GRAD_SRC] = W},
+                          {[ADN_INDEX] = true}},
+    [ADN_OP_ADD] = {"add", {[ADN_SRC] = R, [ADN_SRC2] = R, [ADN_DST] = W}, {0}},
+    [ADN_OP_LOSS] = {"loss",
+                     {[ADN_SRC] = R, [ADN_LABELS] = R, [ADN_GRAD_SRC] = W, [ADN_RESULT] = W, [ADN_HALT] = RW},
+                     {[ADN_GRAD_SRC] = true}},
+    [ADN_OP_NORMALISE] = {"normalise", {[ADN_SRC] = R, [ADN_DST] = W}, {0}},
+    [ADN_OP_SGD] = {"sgd",
+                    {[ADN_GRAD_WEIGHT] = R, [ADN_HALT] = R, [ADN_WEIGHT] = RW, [ADN_MOMENTUM] = RW},
+                    {0}},
+};
+
+size_t adn_type_bytes(adn_type t)
+{
+    switch (t) {
+    case ADN_F32: return sizeof(float);
+    case ADN_F64: return sizeof(double);
+    case ADN_U8: return 1;
+    case ADN_I32: return sizeof(int32_t);
+    }
+    ADN_ASSERT(!"a type");
+}
+
+static size_t vector_count(const adn_op_desc *d)
+{
+    return (size_t)d->dst.c;
+}
+
+size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
+{
+    size_t item = adn_type_bytes(d->type);
+    size_t n_src = adn_shape_count(d->src) * item, n_dst = adn_shape_count(d->dst) * item;
+
+    if (adn_op_infos[d->kind].role[role] == ADN_NONE) return 0;
+    if (d->kind == ADN_OP_SGD) return role == ADN_HALT ? sizeof(int32_t) : n_src;
+    switch (role) {
+    case ADN_SRC: return d->kind == ADN_OP_NORMALISE ? adn_shape_count(d->src) : n_src;
+    case ADN_SRC2:
+    case ADN_GRAD_SRC: return n_src;
+    case ADN_DST:
+    case ADN_GRAD_DST: return n_dst;
+    case ADN_WEIGHT:
+    case ADN_GRAD_WEIGHT:
+        return d->layout != NULL ? d->layout->bytes : vector_count(d) * item;
+    case ADN_BIAS:
+    case ADN_GRAD_BIAS:
+    case ADN_MEAN:
+    case ADN_INV_STD:
+    case ADN_RUN_MEAN:
+    case ADN_RUN_VAR: return vector_count(d) * item;
+    case ADN_INDEX: return adn_shape_count(d->dst);
+    case ADN_LABELS: return (size_t)d->src.n * sizeof(adn_label);
+    case ADN_RESULT: return sizeof(adn_loss_result);
+    case ADN_HALT: return sizeof(int32_t);
+    case ADN_MOMENTUM:
+    case ADN_WORKSPACE:
+    case ADN_N_ROLE: break;
+    }
+    return 0;
+}
+
+double adn_op_macs(const adn_op_desc *d)
+{
+    double dst = (double)adn_shape_count(d->dst);
+    switch (d->kind) {
+    case ADN_OP_CONV_FWD:
+    case ADN_OP_CONV_GRAD_SRC:
+    case ADN_OP_CONV_GRAD_PARAM:
+        return dst * d->src.c * d->u.conv.kernel * d->u.conv.kernel;
+    case ADN_OP_LINEAR_FWD:
+    case ADN_OP_LINEAR_GRAD_SRC:
+    case ADN_OP_LINEAR_GRAD_PARAM: return dst * d->src.h * d->src.w * d->src.c;
+    default: return 0;
+    }
+}
+
+double adn_op_bytes(const adn_op_desc *d)
+{
+    double sum = 0;
+    for (adn_role r = 0; r < ADN_N_ROLE; r++) {
+        adn_access a = adn_op_infos[d->kind].role[r];
+        double bytes = (double)adn_op_role_bytes(d, r);
+        if (r == ADN_INDEX && d->u.pool.kind != ADN_POOL_MAX) continue;
+        sum += (a & ADN_READ ? bytes : 0) + (a & ADN_WRITE ? bytes : 0);
+    }
+    return sum;
+}
+
+adn_status adn_plan_group(adn_queue *q, const adn_op_desc *d, int n, adn_op **out)
+{
+    const adn_device_ops *ops = q->dev->ops;
+    adn_status st = ADN_OK;
+    int done = 0;
+
+    if (ops->plan_group != NULL) return ops->plan_group(q, d, n, out);
+    for (; done < n; done++) ADN_TRY(st, ops->plan(q, &d[done], &out[done]), fail);
+    return ADN_OK;
+fail:
+    while (done > 0) {
+        adn_op_destroy(out[--done]);
+        out[done] = NULL;
+    }
+    return st;
+}
