@@ -1,0 +1,171 @@
+/* The cpu device's table. */
+#include "device/cpu/cpu.h"
+
+static void cpu_close(adn_device *dev)
+{
+    adn_free(dev);
+}
+
+static adn_status cpu_alloc(adn_device *dev, size_t bytes, void **out)
+{
+    (void)dev;
+    void *p = adn_alloc(bytes);
+    if (p == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for %zu bytes", bytes);
+    *out = p;
+    return ADN_OK;
+}
+
+static void cpu_release(adn_device *dev, void *p)
+{
+    (void)dev;
+    adn_free(p);
+}
+
+static void layout_destroy(adn_layout *layout)
+{
+    adn_cpu_layout *l = (adn_cpu_layout *)layout;
+    if (l == NULL) return;
+    if (l->impl_free != NULL) l->impl_free(l->impl);
+    adn_free(l);
+}
+
+struct layout_call {
+    adn_cpu_layout *l;
+    const adn_op_desc *fwd;
+};
+
+static adn_status layout_on_worker(void *user)
+{
+    struct layout_call *call = user;
+    adn_status st = ADN_END;
+    for (int i = 0; st == ADN_END; i++) st = adn_cpu_layout_ways[i](call->l, call->fwd);
+    return st;
+}
+
+static adn_status layout_create(adn_queue *q, const adn_op_desc *fwd, adn_layout **out)
+{
+    adn_cpu_layout *l = adn_alloc(sizeof(*l));
+    if (l == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a layout");
+    bool is_conv = fwd->kind == ADN_OP_CONV_FWD;
+    l->base = (adn_layout){.dev = q->dev,
+                           .type = fwd->type,
+                           .o = fwd->dst.c,
+                           .i = fwd->src.c,
+                           .kernel = is_conv ? fwd->u.conv.kernel : 0,
+                           .h = fwd->src.h,
+                           .w = fwd->src.w};
+    struct layout_call call = {l, fwd};
+    adn_status st = adn_cpu_queue_call(q, layout_on_worker, &call);
+    if (st != ADN_OK) {
+        layout_destroy(&l->base);
+        return st;
+    }
+    *out = &l->base;
+    return ADN_OK;
+}
+
+struct convert_call {
+    const adn_cpu_layout *l;
+    void *dst;
+    const void *src;
+};
+
+static adn_status import_on_worker(void *user)
+{
+    struct convert_call *call = user;
+    return call->l->import_(call->l, call->dst, call->src);
+}
+
+static adn_status export_on_worker(void *user)
+{
+    struct convert_call *call = user;
+    return call->l->export_(call->l, call->dst, call->src);
+}
+
+static adn_status param_import(adn_queue *q, const adn_layout *l, void *dst, const double *src)
+{
+    struct convert_call call = {(const adn_cpu_layout *)l, dst, src};
+    return adn_cpu_queue_call(q, import_on_worker, &call);
+}
+
+static adn_status param_export(adn_queue *q, const adn_layout *l, double *dst, const void *src)
+{
+    struct convert_call call = {(const adn_cpu_layout *)l, dst, src};
+    return adn_cpu_queue_call(q, export_on_worker, &call);
+}
+
+static void op_destroy(adn_op *base)
+{
+    adn_cpu_op *op = (adn_cpu_op *)base;
+    if (op == NULL) return;
+    if (op->impl_free != NULL) op->impl_free(op->impl);
+    adn_free(op);
+}
+
+static adn_status plan_on_worker(void *user)
+{
+    adn_cpu_op *op = user;
+    adn_status st = ADN_END;
+    for (const adn_cpu_way *way = adn_cpu_ways[op->base.desc.kind]; st == ADN_END; way++) {
+        op->base.algo = way->algo;
+        st = way->plan(op);
+    }
+    return st;
+}
+
+static adn_status plan(adn_queue *q, const adn_op_desc *d, adn_op **out)
+{
+    adn_cpu_op *op = adn_alloc(sizeof(*op));
+    if (op == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for an operation");
+    op->base.queue = q;
+    op->base.desc = *d;
+    adn_status st = adn_cpu_queue_call(q, plan_on_worker, op);
+    if (st != ADN_OK) {
+        op_destroy(&op->base);
+        return st;
+    }
+    *out = &op->base;
+    return ADN_OK;
+}
+
+static adn_status run(adn_op *op, const adn_op_args *args)
+{
+    return adn_cpu_queue_run((const adn_cpu_op *)op, args);
+}
+
+static const adn_device_ops cpu_ops = {
+    .name = "cpu",
+    .close = cpu_close,
+    .alloc = cpu_alloc,
+    .release = cpu_release,
+    .queue_create = adn_cpu_queue_create,
+    .queue_destroy = adn_cpu_queue_destroy,
+    .queue_sync = adn_cpu_queue_sync,
+    .queue_profile = adn_cpu_queue_profile,
+    .event_create = adn_cpu_event_create,
+    .event_destroy = adn_cpu_event_destroy,
+    .event_record = adn_cpu_event_record,
+    .event_wait = adn_cpu_event_wait,
+    .event_sync = adn_cpu_event_sync,
+    .event_query = adn_cpu_event_query,
+    .upload = adn_cpu_queue_copy,
+    .download = adn_cpu_queue_copy,
+    .copy = adn_cpu_queue_copy,
+    .fill = adn_cpu_queue_fill,
+    .layout_create = layout_create,
+    .layout_destroy = layout_destroy,
+    .param_import = param_import,
+    .param_export = param_export,
+    .plan = plan,
+    .run = run,
+    .op_destroy = op_destroy,
+};
+
+adn_status adn_cpu_open(adn_device **out)
+{
+    adn_device *dev = adn_alloc(sizeof(*dev));
+    if (dev == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for the device");
+    dev->ops = &cpu_ops;
+    *out = dev;
+    return ADN_OK;
+}
