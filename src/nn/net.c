@@ -1,0 +1,188 @@
+/* Creating a net, and running its passes. */
+#include "nn/net.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static adn_status copy_spec(adn_net *net, const adn_net_spec *spec)
+{
+    net->spec = *spec;
+    net->spec.layers = (adn_layers){0};
+    for (int i = 0; i < spec->layers.n; i++)
+        if (adn_layers_add(&net->spec.layers, &spec->layers.layer[i]) == 0)
+            return ADN_FAIL(ADN_NOMEM, "net: no memory for its layers");
+    net->shapes = adn_alloc((size_t)(spec->layers.n + 1) * sizeof(*net->shapes));
+    if (net->shapes == NULL) return ADN_FAIL(ADN_NOMEM, "net: no memory for its shapes");
+    net->spec.input.n = 1;
+    return adn_layers_shapes(&net->spec.layers, net->spec.input, net->shapes);
+}
+
+adn_status adn_net_create(const adn_net_conf *conf, adn_net **out)
+{
+    adn_status st = ADN_NOMEM;
+    adn_net *net = adn_alloc(sizeof(*net));
+
+    if (net == NULL) return ADN_FAIL(ADN_NOMEM, "net: no memory");
+    ADN_ASSERT(conf->n_batches >= 1 && conf->n_batches <= ADN_MAX_BATCHES);
+    net->queue = conf->queue;
+    net->dev = conf->queue->dev;
+    net->type = conf->type;
+    net->is_direct = conf->is_direct;
+    ADN_TRY(st, copy_spec(net, conf->spec), fail);
+    ADN_TRY(st, adn_net_tensors_create(net, conf), fail);
+    for (int i = 0; i < conf->n_batches; i++) {
+        adn_net_plan *p = &net->plans[net->n_plan++];
+        p->batch = conf->batches[i];
+        ADN_TRY(st, adn_build_plan(net, p), fail);
+        ADN_TRY(st, adn_plan_finish(net, p), fail);
+    }
+    ADN_TRY(st, net->dev->ops->alloc(net->dev, net->activation_bytes, &net->activations), fail);
+    ADN_TRY(st, net->dev->ops->alloc(net->dev, net->workspace_bytes, &net->workspace), fail);
+    for (int i = 0; i < net->n_plan; i++) adn_plan_bind(net, &net->plans[i]);
+    *out = net;
+    return ADN_OK;
+fail:
+    adn_net_destroy(net);
+    return st;
+}
+
+void adn_net_destroy(adn_net *net)
+{
+    if (net == NULL) return;
+    for (int i = 0; i < net->n_plan; i++) adn_plan_clear(&net->plans[i]);
+    adn_net_tensors_destroy(net);
+    if (net->activations != NULL) net->dev->ops->release(net->dev, net->activations);
+    if (net->workspace != NULL) net->dev->ops->release(net->dev, net->workspace);
+    adn_free(net->shapes);
+    adn_net_spec_clear(&net->spec);
+    adn_free(net);
+}
+
+static adn_net_plan *find_plan(adn_net *net, int n, bool is_training)
+{
+    for (int i = 0; i < net->n_plan; i++)
+        if (net->plans[i].batch.n == n && net->plans[i].batch.is_training == is_training)
+            return &net->plans[i];
+    ADN_ASSERT(!"a batch of this size was planned");
+}
+
+static void *bound(const adn_net_io *io, adn_place place)
+{
+    switch (place) {
+    case ADN_AT_INPUT: return (void *)(uintptr_t)io->src;
+    case ADN_AT_EMIT: return io->emit;
+    case ADN_AT_LABELS: return (void *)(uintptr_t)io->labels;
+    case ADN_AT_RESULT: return io->result;
+    case ADN_AT_HALT: return io->halt;
+    default: return NULL;
+    }
+}
+
+static adn_status run_op(const adn_planned *op, const adn_net_io *io)
+{
+    adn_op_args args = op->args;
+
+    for (int r = 0; r < ADN_N_ROLE; r++)
+        if (op->at[r].place >= ADN_AT_INPUT) args.p[r] = bound(io, op->at[r].place);
+    if (op->desc.kind == ADN_OP_NORM_FWD) args.value[0] = io->moves_stats;
+    return adn_op_run(op->op, &args);
+}
+
+static adn_status run_ops(const adn_net_plan *p, int from, int to, const adn_net_io *io)
+{
+    adn_status st = ADN_OK;
+    for (int k = from; k < to && st == ADN_OK; k++) st = run_op(&p->ops[k], io);
+    return st;
+}
+
+adn_status adn_net_fwd(adn_net *net, int n, bool is_training, const adn_net_io *io)
+{
+    const adn_net_plan *p = find_plan(net, n, is_training);
+    adn_status st = run_ops(p, 0, p->phase_end[ADN_PHASE_FWD], io);
+
+    if (st != ADN_OK || io->emit == NULL) return st;
+    if (net->spec.has_emit_pool)
+        return run_ops(p, p->phase_end[ADN_PHASE_FWD], p->phase_end[ADN_PHASE_EMIT], io);
+    size_t bytes = adn_shape_count(net->shapes[net->spec.n_block]) * adn_type_bytes(net->type);
+    return net->dev->ops->copy(net->queue, io->emit, p->block_output_ptr, (size_t)n * bytes);
+}
+
+adn_status adn_net_learn(adn_net *net, int n, bool is_training, const adn_net_io *io)
+{
+    const adn_net_plan *p = find_plan(net, n, is_training);
+    return run_ops(p, p->phase_end[ADN_PHASE_EMIT], p->phase_end[ADN_PHASE_LEARN], io);
+}
+
+static bool is_finite(const adn_net *net, const void *values, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        double v = net->type == ADN_F32 ? (double)((const float *)values)[k] : ((const double *)values)[k];
+        if (!isfinite(v)) return false;
+    }
+    return true;
+}
+
+/* A layer's own name, or that of the last named one before it. */
+static const char *name_of(const adn_net *net, int layer)
+{
+    while (layer > 0 && net->spec.layers.layer[layer].name[0] == '\0') layer--;
+    return net->spec.layers.layer[layer].name;
+}
+
+adn_status adn_net_find_bad(adn_net *net, int n, const adn_net_io *io, const char **out)
+{
+    const adn_net_plan *p = find_plan(net, n, true);
+    adn_net_io still = *io;
+    adn_status st = ADN_OK;
+
+    still.moves_stats = false;
+    net->bad_layer[0] = '\0';
+    for (int k = 0; k < p->head_end; k++) {
+        const adn_planned *op = &p->ops[k];
+        if (op->at[ADN_DST].place != ADN_AT_BUFFER) continue; /* what is emitted, the loss */
+        size_t count = adn_shape_count(op->desc.dst), bytes = count * adn_type_bytes(net->type);
+        void *host = adn_alloc(bytes);
+        if (host == NULL) return ADN_FAIL(ADN_NOMEM, "net: no memory to look for the layer");
+        st = run_op(op, &still);
+        if (st == ADN_OK) st = net->dev->ops->download(net->queue, host, op->args.p[ADN_DST], bytes);
+        if (st == ADN_OK) st = net->dev->ops->queue_sync(net->queue);
+        bool is_bad = st == ADN_OK && !is_finite(net, host, count);
+        adn_free(host);
+        if (st != ADN_OK) return st;
+        if (is_bad) {
+            snprintf(net->bad_layer, sizeof(net->bad_layer), "%s", name_of(net, op->layer));
+            break;
+        }
+    }
+    *out = net->bad_layer;
+    return ADN_OK;
+}
+
+adn_net_sizes adn_net_size(const adn_net *net)
+{
+    size_t item = adn_type_bytes(net->type);
+    adn_net_sizes s = {.param_bytes = net->n_param * item,
+                       .grad_bytes = net->n_param * item,
+                       .activation_bytes = net->activation_bytes,
+                       .workspace_bytes = net->workspace_bytes};
+
+    for (int k = 0; k < net->n_tensor; k++)
+        if (!net->tensors[k].is_stat) s.n_param += (int64_t)net->tensors[k].count;
+    for (int i = 0; i < net->spec.layers.n; i++) {
+        adn_layer_kind kind = net->spec.layers.layer[i].kind;
+        if (kind != ADN_LAYER_CONV && kind != ADN_LAYER_LINEAR) continue;
+        adn_op_desc d = adn_layer_fwd_desc(net, i, 1);
+        s.macs += adn_op_macs(&d);
+        if (i >= net->spec.n_block) s.head_macs += adn_op_macs(&d);
+    }
+    return s;
+}
+
+void adn_net_algos(const adn_net *net, void (*fn)(void *user, const char *layer, const char *algo), void *user)
+{
+    const adn_net_plan *p = &net->plans[0];
+    for (int k = 0; k < p->head_end; k++)
+        if (p->ops[k].desc.kind == ADN_OP_CONV_FWD || p->ops[k].desc.kind == ADN_OP_LINEAR_FWD)
+            fn(user, name_of(net, p->ops[k].layer), p->ops[k].op->algo);
+}

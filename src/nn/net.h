@@ -1,0 +1,122 @@
+/* A net's inside: its tensors, and for each batch size the list of operations with where their memory is.
+ * Private to src/nn.
+ *
+ * Planning a batch has two passes: the layers append operations whose memory is named by adn_at (build.c and
+ * the kinds' files); then lives are known, buffers get offsets in the activations' arena, and operations are
+ * planned on the device (plan.c). */
+#ifndef ADN_NET_H
+#define ADN_NET_H
+
+#include "nn/nn.h"
+
+typedef enum adn_place {
+    ADN_AT_NONE,
+    ADN_AT_BUFFER, /* index: buffer of the plan */
+    ADN_AT_PARAM,  /* index: tensor */
+    ADN_AT_GRAD,   /* index: tensor */
+    ADN_AT_STAT,   /* index: tensor */
+    ADN_AT_INPUT,  /* bound at run: io->src ... */
+    ADN_AT_EMIT,
+    ADN_AT_LABELS,
+    ADN_AT_RESULT,
+    ADN_AT_HALT
+} adn_place;
+typedef struct adn_at {
+    adn_place place;
+    int index;
+} adn_at;
+
+typedef struct adn_buffer {
+    size_t bytes, offset;
+    int first, last; /* operations that touch it */
+    bool is_shared;  /* two gradients are this buffer: nothing may write over it */
+} adn_buffer;
+
+typedef struct adn_planned {
+    int layer; /* whose it is */
+    adn_op_desc desc;
+    adn_at at[ADN_N_ROLE];
+    adn_op *op;
+    adn_op_args args; /* all that is fixed; roles with a place from ADN_AT_INPUT on are bound at run */
+} adn_planned;
+
+typedef enum adn_phase { ADN_PHASE_FWD, ADN_PHASE_EMIT, ADN_PHASE_LEARN, ADN_N_PHASE } adn_phase;
+
+typedef struct adn_net_plan {
+    adn_net_batch batch;
+    adn_planned *ops;
+    int n_op, room_op;
+    int phase_end[ADN_N_PHASE];
+    int head_end; /* operations up to and with the loss: what find_bad walks (emit left out) */
+    adn_buffer *buffers;
+    int n_buffer, room_buffer;
+    size_t arena_bytes;
+    adn_at block_output;
+    void *block_output_ptr;
+} adn_net_plan;
+
+/* Tensors of a layer: indices into net->tensors, -1 where it has none. */
+typedef struct adn_layer_tensors {
+    int weight, bias, run_mean, run_var;
+} adn_layer_tensors;
+
+struct adn_net {
+    adn_queue *queue;
+    adn_device *dev;
+    adn_type type;
+    bool is_direct;
+    adn_net_spec spec; /* a copy that owns its layers */
+    adn_shape *shapes; /* of each value for one sample: [layers.n + 1] */
+    adn_layer_tensors *layer_tensors;
+    adn_tensor *tensors;
+    int n_tensor;
+    size_t n_param, n_decay, n_stat;   /* elements of the arrays */
+    void *params, *grads, *stats;      /* device arrays */
+    void *activations, *workspace;
+    size_t activation_bytes, workspace_bytes;
+    adn_net_plan plans[ADN_MAX_BATCHES];
+    int n_plan;
+    char bad_layer[64];
+};
+
+/* build.c: while a plan's operations are listed. */
+typedef struct adn_build {
+    adn_net *net;
+    adn_net_plan *plan;
+    adn_at *value;     /* [layers.n + 1] where each value is */
+    adn_at *grad;      /* [layers.n + 1] where its gradient is; ADN_AT_NONE: not written yet */
+    bool *needs_grad;  /* [layers.n + 1] */
+    adn_at *mean, *inv_std, *index; /* [layers.n] what forward keeps for the gradient */
+    bool *is_fused;    /* [layers.n] this ReLU runs inside the operation before it */
+    adn_status st; /* first failure; later calls do nothing */
+    adn_planned scratch;
+} adn_build;
+adn_at adn_build_buffer(adn_build *b, size_t bytes);
+/* Appends an operation of layer i with src and dst's shapes set; a scratch that is ignored once st is not ok. */
+adn_planned *adn_build_op(adn_build *b, adn_op_kind kind, int i);
+adn_shape adn_build_shape(const adn_build *b, int value); /* with the plan's n */
+/* Where a layer is to write its gradient of value v, and, once the operation is listed, that it was: then it is summed
+ * with what another reader of v left. */
+adn_at adn_build_grad_dst(adn_build *b, int v);
+void adn_build_grad_done(adn_build *b, int v, adn_at written);
+adn_status adn_build_plan(adn_net *net, adn_net_plan *plan) ADN_MUST_USE; /* lists everything */
+
+/* One table row a kind of layer (kinds.c): fwd and grad append operations for layer i. */
+typedef struct adn_layer_ops {
+    void (*fwd)(adn_build *b, int i);
+    void (*grad)(adn_build *b, int i);
+} adn_layer_ops;
+extern const adn_layer_ops adn_layer_table[ADN_N_LAYER_KIND];
+
+/* plan.c */
+adn_status adn_plan_finish(adn_net *net, adn_net_plan *plan) ADN_MUST_USE; /* offsets, device plans */
+void adn_plan_bind(adn_net *net, adn_net_plan *plan);                      /* pointers, once arrays exist */
+void adn_plan_clear(adn_net_plan *plan);
+
+/* tensors.c: names, offsets, layouts, arrays. */
+adn_status adn_net_tensors_create(adn_net *net, const adn_net_conf *conf) ADN_MUST_USE;
+void adn_net_tensors_destroy(adn_net *net);
+/* The forward descriptor of a conv or linear layer for n samples (layout not set). */
+adn_op_desc adn_layer_fwd_desc(const adn_net *net, int i, int n);
+
+#endif
