@@ -120,7 +120,11 @@ typedef struct adn_config {
  * ADN_BADCONF for all the user's mistakes. path NULL (data commands): defaults and overrides alone. */
 adn_status adn_config_load(const char *path, const char *const *overrides, int n_override,
                            adn_config **out) ADN_MUST_USE;
-void adn_config_free(adn_config *conf);
+void adn_config_free(adn_config *conf); /* takes NULL */
+
+/* How many units the net has, and how many blocks mode and cuts make of them (bp: one). */
+int adn_config_units(const adn_config *conf);
+int adn_config_blocks(const adn_config *conf);
 
 /* The whole configuration as YAML that loads again, each key with its origin as a comment
  * (default | file:line | argument | auto | unused in this mode). Gives text (adn_free). */
@@ -132,6 +136,7 @@ adn_status adn_config_dump_json(const adn_config *conf, char **out) ADN_MUST_USE
 adn_status adn_config_given(const adn_config *conf, char **out) ADN_MUST_USE;
 /* The documentation of every key: key, type, range, default, meaning. Gives text (adn_free). */
 adn_status adn_config_doc(char **out) ADN_MUST_USE;
+adn_status adn_config_doc_json(char **out) ADN_MUST_USE; /* the same, an object a key */
 /* Records what `auto` became, so that dumps show it: key as in the file ("blocks[1].threads"), value as text. */
 adn_status adn_config_resolve(adn_config *conf, const char *key, const char *value) ADN_MUST_USE;
 /* The place of a key for later errors: "exp.yaml:24:3" or "argument 'model.cuts=[9]'" or "default". Static

@@ -1,0 +1,380 @@
+/* Every key of a config file. The order is the order of dumps and of the documentation. */
+#include "config/schema.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define AT(field)      .has_field = true, .at = offsetof(adn_config, field)
+#define AT_N(field)    .at_n = offsetof(adn_config, field)
+#define AT_AUTO(field) .at_auto = offsetof(adn_config, field)
+#define UNIT(field)    .has_field = true, .at = offsetof(adn_unit_conf, field)
+#define BLOCK(field)   .has_field = true, .at = offsetof(adn_block_conf, field)
+#define FROM(a, b)     .lo = (a), .hi = (b)
+#define WORDS(...)                                                                                 \
+    .words = (const adn_word[])                                                                    \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            NULL, 0, false, 0                                                                      \
+        }                                                                                          \
+    }
+#define NOW(word, value)                                                                           \
+    {                                                                                              \
+        word, value, false, 0                                                                      \
+    }
+#define LATER(word)                                                                                \
+    {                                                                                              \
+        word, 0, true, 0                                                                           \
+    }
+#define ASYNC_ONLY(word)                                                                           \
+    {                                                                                              \
+        word, 0, false, ADN_IN_ASYNC                                                               \
+    }
+#define EP_ST     ((1u << ADN_EPOCHS) | (1u << ADN_STEPS))
+#define EP_ST_S   (EP_ST | (1u << ADN_SECONDS))
+#define EP_ST_INF (EP_ST | (1u << ADN_NEVER))
+
+#define HEAD_KINDS                                                                                 \
+    WORDS(NOW("linear", ADN_HEAD_LINEAR), NOW("cnn", ADN_HEAD_CNN), NOW("mlp", ADN_HEAD_MLP),      \
+          NOW("mlp-sr", ADN_HEAD_MLP_SR), LATER("auglocal"))
+
+const adn_key adn_schema[] = {
+    {"version", ADN_KEY_INT, "1", .help = "of this format; required in a file", FROM(1, 1)},
+    {"name", ADN_KEY_TEXT, AT(name),
+     .help = "of the run and its directory; default: the file's name without .yaml"},
+    {"runs", ADN_KEY_TEXT, "runs", AT(runs),
+     .help = "where run directories go, relative to the current directory"},
+    {"seed", ADN_KEY_SEED, "1", AT(seed), .help = "of initialisation, order and augmentation"},
+    {"mode", ADN_KEY_WORD, "sync", AT(mode),
+     WORDS(NOW("bp", ADN_MODE_BP), NOW("sync", ADN_MODE_SYNC), NOW("greedy", ADN_MODE_GREEDY),
+           LATER("async")),
+     .help = "end to end, decoupled, or block after block"},
+    {"schedule", ADN_KEY_WORD, "threads", WORDS(NOW("threads", 0), LATER("virtual")),
+     .help = "who decides which stage takes its next step"},
+    {"draw", ADN_KEY_LATER, .help = "how the virtual schedule draws: clock | random"},
+    {"precision", ADN_KEY_WORD, "fp32", WORDS(NOW("fp32", 0), LATER("tf32"), LATER("bf16")),
+     .help = "of weights, activations and gradients"},
+    {"until", ADN_KEY_DURATION, "50ep", AT(until), FROM(0, 1e9), .is_lo_open = true,
+     .units = EP_ST_S, .help = "when each stage is done, by its own clock"},
+
+    {"data", ADN_KEY_SECTION, .help = "what is learned from"},
+    {"data.name", ADN_KEY_NAME, "cifar10", AT(data.name),
+     WORDS(NOW("cifar10", 10), NOW("cifar100", 100), NOW("idx", 0), LATER("folder"), LATER("tar"),
+           LATER("pack")),
+     .help = "kind of data set"},
+    {"data.root", ADN_KEY_PATH, "cifar-10-batches-bin", AT(data.root),
+     .help = "folder of its files, relative to this file (in an argument: to the current "
+             "directory); needed for other sets than cifar10"},
+    {"data.batch", ADN_KEY_INT, "128", AT(data.batch), FROM(2, 65536), .help = "samples a step"},
+    {"data.drop_last", ADN_KEY_BOOL, "false", AT(data.drop_last),
+     .help = "leave out the short last batch of an epoch"},
+    {"data.augment", ADN_KEY_AUGMENT, "[crop 4, flip]", AT(data.augment), AT_N(data.n_augment),
+     FROM(1, 512),
+     WORDS(NOW("crop", ADN_AUG_CROP), NOW("flip", ADN_AUG_FLIP), NOW("cutout", ADN_AUG_CUTOUT),
+           LATER("resized_crop"), LATER("color_jitter"), LATER("erase"), LATER("mixup"),
+           LATER("cutmix")),
+     .help = "of training samples, in order: crop N after padding by N, flip, cutout N"},
+    {"data.size", ADN_KEY_LATER, "auto", .help = "of photographs"},
+    {"data.mean", ADN_KEY_CHANNELS, "auto", AT(data.mean), AT_N(data.n_mean),
+     AT_AUTO(data.auto_mean), FROM(0, 1),
+     .help = "one number a channel, of pixels / 255; auto: the set's published values, or computed "
+             "once"},
+    {"data.std", ADN_KEY_CHANNELS, "auto", AT(data.std), AT_N(data.n_std), AT_AUTO(data.auto_std),
+     FROM(0, 1), .is_lo_open = true, .help = "like mean"},
+    {"data.classes", ADN_KEY_INT, "auto", AT(data.classes), FROM(2, 65536), WORDS(NOW("auto", 0)),
+     .help = "of idx: how many; auto: counted"},
+    {"data.readers", ADN_KEY_INT, "auto", AT(data.readers), FROM(1, 256), WORDS(NOW("auto", 0)),
+     .help = "threads that load samples"},
+    {"data.on_error", ADN_KEY_LATER, "fail", .help = "a bad sample: fail | skip | replace"},
+    {"data.max_bad", ADN_KEY_LATER, "100", .help = "bad samples until the run stops"},
+    {"data.max_pixels", ADN_KEY_LATER, "100000000", .help = "of one image"},
+
+    {"model", ADN_KEY_SECTION, .help = "the network: a name, or units"},
+    {"model.name", ADN_KEY_NAME, "dgl4", AT(model.name),
+     WORDS(NOW("dgl4", 4), NOW("dgl6", 6), NOW("vgg11", 8), NOW("resnet18", 9), NOW("resnet20", 10),
+           LATER("vgg13")),
+     .help = "a network of the zoo"},
+    {"model.units", ADN_KEY_SECTIONS, AT(model.units), AT_N(model.n_unit),
+     .element = sizeof(adn_unit_conf),
+     .help = "instead of name: a list such as [{conv: 64}, {pool: 2, conv: 128, repeat: 2}, "
+             "{residual: 128, stride: 2}]"},
+    {"model.units[].conv", ADN_KEY_INT, UNIT(channels), FROM(1, 8192), .is_quiet = true,
+     .help = "a 3x3 convolution with norm and ReLU: output channels"},
+    {"model.units[].residual", ADN_KEY_INT, UNIT(channels), FROM(1, 8192), .is_quiet = true,
+     .help = "instead of conv: a residual block of two: output channels"},
+    {"model.units[].pool", ADN_KEY_INT, UNIT(pool), FROM(2, 16), .is_quiet = true,
+     .help = "side and stride of a max pool in front of the conv"},
+    {"model.units[].stride", ADN_KEY_INT, "1", UNIT(stride), FROM(1, 16), .is_quiet = true,
+     .help = "of the conv, or of the residual block"},
+    {"model.units[].bias", ADN_KEY_BOOL, "true", UNIT(bias), .is_quiet = true,
+     .help = "of the conv"},
+    {"model.units[].repeat", ADN_KEY_INT, "1", UNIT(repeat), FROM(1, 1000), .is_quiet = true,
+     .help = "so many such units; pool and stride belong to the first"},
+    {"model.cuts", ADN_KEY_CUTS, "every", AT(model.cuts), AT_N(model.n_cut),
+     AT_AUTO(model.cuts_kind), FROM(1, 1e6), WORDS(NOW("every", ADN_CUTS_EVERY), LATER("auto")),
+     .modes = ADN_IN_BLOCKS, .help = "a block ends after these units (from 1)"},
+    {"model.init", ADN_KEY_WORD, "torch", AT(model.init),
+     WORDS(NOW("torch", ADN_INIT_TORCH), NOW("kaiming", ADN_INIT_KAIMING),
+           NOW("xavier", ADN_INIT_XAVIER)),
+     .help = "of weights"},
+    {"model.conv", ADN_KEY_WORD, "auto", AT(model.conv),
+     WORDS(NOW("auto", ADN_CONV_AUTO), NOW("direct", ADN_CONV_DIRECT), LATER("winograd")),
+     .help = "algorithm"},
+    {"model.bn_reuse", ADN_KEY_LATER, "once",
+     .help = "running statistics of a re-read batch: once | every"},
+
+    {"aux", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS,
+     .help = "the heads of all blocks but the last"},
+    {"aux.kind", ADN_KEY_WORD, "mlp-sr", AT(aux.kind), HEAD_KINDS, .modes = ADN_IN_BLOCKS,
+     .help = "kind of head"},
+    {"aux.conv", ADN_KEY_INT, "3", AT(aux.conv), FROM(1, 16), .modes = ADN_IN_BLOCKS,
+     .help = "1x1 convolutions of mlp-sr, 3x3 of cnn (there 2 by default)"},
+    {"aux.hidden", ADN_KEY_INT, "3", AT(aux.hidden), FROM(0, 16), .modes = ADN_IN_BLOCKS,
+     .help = "hidden layers of mlp and mlp-sr"},
+    {"aux.label_smoothing", ADN_KEY_REAL, "0", AT(aux.label_smoothing), FROM(0, 1),
+     .is_hi_open = true, .modes = ADN_IN_BLOCKS,
+     .help = "share of the target spread over all classes"},
+    {"classifier", ADN_KEY_SECTION, .help = "the head of the last block"},
+    {"classifier.hidden", ADN_KEY_INT, "2", AT(classifier_hidden), FROM(0, 16),
+     .help = "hidden layers behind an average pool to 2x2; ResNets have none"},
+
+    {"edge", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS, .help = "every edge between blocks"},
+    {"edge.slots", ADN_KEY_INT, "8", AT(slots), FROM(1, 65536), .modes = ADN_IN_BLOCKS,
+     .help = "batches it holds"},
+    {"edge.policy", ADN_KEY_WORD, "fifo", .modes = ADN_IN_BLOCKS,
+     WORDS(NOW("fifo", 0), ASYNC_ONLY("latest"), ASYNC_ONLY("lifo"), ASYNC_ONLY("priority-lifo"),
+           ASYNC_ONLY("priority-lifo-paper"), ASYNC_ONLY("uniform")),
+     .help = "which slot is read next"},
+    {"edge.when_full", ADN_KEY_WORD, "block", WORDS(NOW("block", 0), ASYNC_ONLY("drop_oldest")),
+     .modes = ADN_IN_BLOCKS, .help = "what the producer does"},
+    {"edge.max_reuse", ADN_KEY_INT, "inf", FROM(1, 1e9), WORDS(NOW("inf", 0)),
+     .modes = ADN_IN_ASYNC, .help = "reads of a slot in all"},
+    {"edge.max_age", ADN_KEY_INT, "inf", FROM(1, 1e9), WORDS(NOW("inf", 0)), .modes = ADN_IN_ASYNC,
+     .help = "of a slot, in producer steps"},
+    {"edge.emit", ADN_KEY_WORD, "every", WORDS(NOW("every", 0), NOW("fresh", 1)),
+     .modes = ADN_IN_ASYNC, .help = "whether re-read batches are emitted too"},
+    {"edge.link", ADN_KEY_LATER, "auto", .modes = ADN_IN_BLOCKS, .help = "auto | copy | nccl"},
+    {"edge.place", ADN_KEY_LATER, "device", .modes = ADN_IN_BLOCKS,
+     .help = "of the slots: device | pinned | file"},
+    {"edge.codec", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS, .help = "how a slot is stored"},
+    {"edge.codec.kind", ADN_KEY_LATER, "none", .modes = ADN_IN_BLOCKS,
+     .help = "none | bf16 | fp16 | int8 | int4 | pq"},
+    {"edge.codec.dim", ADN_KEY_LATER, .help = "of pq"},
+    {"edge.codec.codes", ADN_KEY_LATER, .help = "of pq"},
+    {"edge.codec.ema", ADN_KEY_LATER, .help = "of pq"},
+    {"edge.codec.publish", ADN_KEY_LATER, .help = "of pq"},
+
+    {"blocks", ADN_KEY_SECTIONS, AT(blocks), AT_N(n_block), .element = sizeof(adn_block_conf),
+     .help = "one entry a block, where blocks differ"},
+    {"blocks[].device", ADN_KEY_DEVICE, "auto", BLOCK(device),
+     .at_n = offsetof(adn_block_conf, first_core), .at_auto = offsetof(adn_block_conf, last_core),
+     .help = "and the cores its queue may use"},
+    {"blocks[].threads", ADN_KEY_INT, "auto", BLOCK(threads), FROM(1, 1024), WORDS(NOW("auto", 0)),
+     .help = "of its team; auto: the cores shared out"},
+    {"blocks[].aux", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS,
+     .help = "of this block: its keys go before those of aux"},
+    {"blocks[].aux.kind", ADN_KEY_WORD, BLOCK(aux.kind), HEAD_KINDS, .modes = ADN_IN_BLOCKS,
+     .is_quiet = true, .help = "as in aux"},
+    {"blocks[].aux.conv", ADN_KEY_INT, BLOCK(aux.conv), FROM(1, 16), .modes = ADN_IN_BLOCKS,
+     .is_quiet = true, .help = "as in aux"},
+    {"blocks[].aux.hidden", ADN_KEY_INT, BLOCK(aux.hidden), FROM(0, 16), .modes = ADN_IN_BLOCKS,
+     .is_quiet = true, .help = "as in aux"},
+    {"blocks[].aux.label_smoothing", ADN_KEY_REAL, BLOCK(aux.label_smoothing), FROM(0, 1),
+     .is_hi_open = true, .modes = ADN_IN_BLOCKS, .is_quiet = true, .help = "as in aux"},
+    {"blocks[].edge", ADN_KEY_LATER,
+     .help = "the edge into this block: its keys go before those of edge"},
+    {"replicas", ADN_KEY_LATER, "1", .help = "of the whole pipeline"},
+
+    {"optim", ADN_KEY_SECTION, .help = "how each stage learns"},
+    {"optim.name", ADN_KEY_WORD, "sgd",
+     WORDS(NOW("sgd", 0), LATER("adamw"), LATER("lamb"), LATER("muon")), .help = "update rule"},
+    {"optim.lr", ADN_KEY_REAL, "0.1", AT(optim.lr), FROM(0, 1000), .help = "learning rate"},
+    {"optim.momentum", ADN_KEY_REAL, "0.9", AT(optim.momentum), FROM(0, 1), .is_hi_open = true,
+     .help = "of sgd"},
+    {"optim.nesterov", ADN_KEY_BOOL, "false", AT(optim.nesterov),
+     .help = "momentum in Nesterov's form"},
+    {"optim.weight_decay", ADN_KEY_REAL, "5e-4", AT(optim.weight_decay), FROM(0, 1),
+     .help = "added to the gradient"},
+    {"optim.no_decay", ADN_KEY_NO_DECAY, "[]", AT(optim.no_decay_bias), AT_N(optim.no_decay_norm),
+     WORDS(NOW("bias", 0), NOW("norm", 1)), .help = "what weight decay leaves out"},
+    {"optim.schedule", ADN_KEY_SECTION, .help = "of the learning rate, by each stage's own clock"},
+    {"optim.schedule.kind", ADN_KEY_WORD, "step", AT(optim.schedule.kind),
+     WORDS(NOW("constant", ADN_SCHED_CONSTANT), NOW("step", ADN_SCHED_STEP),
+           NOW("multistep", ADN_SCHED_MULTISTEP), NOW("linear", ADN_SCHED_LINEAR),
+           NOW("cosine", ADN_SCHED_COSINE)),
+     .help = "linear and cosine fall to 0 at `until`"},
+    {"optim.schedule.every", ADN_KEY_DURATION, "15ep", AT(optim.schedule.every), FROM(0, 1e9),
+     .is_lo_open = true, .units = EP_ST, .help = "between decays of step"},
+    {"optim.schedule.factor", ADN_KEY_REAL, "0.2", AT(optim.schedule.factor), FROM(0, 1),
+     .is_lo_open = true, .help = "at each decay of step and multistep"},
+    {"optim.schedule.at", ADN_KEY_TIMES, "[]", AT(optim.schedule.at), AT_N(optim.schedule.n_at),
+     FROM(0, 1e9), .is_lo_open = true, .units = EP_ST, .help = "decays of multistep, ascending"},
+    {"optim.schedule.warmup", ADN_KEY_DURATION, "0ep", AT(optim.schedule.warmup), FROM(0, 1e9),
+     .units = EP_ST, .help = "linear from 0 up to the schedule's value"},
+    {"optim.reset_momentum", ADN_KEY_BOOL, "false", AT(optim.reset_momentum),
+     .help = "at each decay of step and multistep"},
+    {"optim.clip_norm", ADN_KEY_LATER, "inf", .help = "largest norm of a stage's gradient"},
+
+    {"clock", ADN_KEY_LATER, "fresh", .help = "what a stage's clock counts: fresh | own_steps"},
+    {"after_end", ADN_KEY_LATER, "eval_forward",
+     .help = "a stage that is done: eval_forward | stop"},
+    {"chaos", ADN_KEY_LATER, "{}", .help = "slow blocks and bad links, made on purpose"},
+    {"eval", ADN_KEY_SECTION, .help = "test passes"},
+    {"eval.every", ADN_KEY_DURATION, "1ep", AT(eval_every), FROM(0, 1e9), .is_lo_open = true,
+     .units = EP_ST_INF, .help = "between test passes; inf: only at the end"},
+    {"checkpoint", ADN_KEY_SECTION, .help = "what is saved"},
+    {"checkpoint.every", ADN_KEY_DURATION, "1ep", AT(checkpoint_every), FROM(0, 1e9),
+     .is_lo_open = true, .units = EP_ST_INF, .help = "between saves; inf: only at the end"},
+    {"checkpoint.keep", ADN_KEY_SECTION, .help = "how many stay"},
+    {"checkpoint.keep.last", ADN_KEY_INT, "2", AT(keep_last), FROM(1, 1e6),
+     .help = "of the newest"},
+    {"checkpoint.keep.best", ADN_KEY_INT, "1", AT(keep_best), FROM(0, 1e6),
+     .help = "of those with the best test accuracy of the last block"},
+    {"log", ADN_KEY_SECTION, .help = "what is told meanwhile"},
+    {"log.every", ADN_KEY_SECONDS, "1s", AT(log_every_s), FROM(0, 1e9), .is_lo_open = true,
+     .units = 1u << ADN_SECONDS, .help = "between lines of progress"},
+    {"log.trace", ADN_KEY_LATER, "0", .help = "steps to trace"},
+};
+const int adn_schema_n = (int)ADN_COUNT(adn_schema);
+
+const adn_key *adn_schema_find(const char *path)
+{
+    for (int i = 0; i < adn_schema_n; i++) {
+        const char *p = path, *row = adn_schema[i].path;
+        while (*p != '\0' && *p == *row) {
+            row++;
+            if (*p++ == '[')
+                while (isdigit((unsigned char)*p)) p++;
+        }
+        if (*p == '\0' && *row == '\0') return &adn_schema[i];
+    }
+    return NULL;
+}
+
+bool adn_schema_is_child(const adn_key *row, const char *section, const char **name)
+{
+    size_t n = strlen(section);
+    if (n > 0 && (strncmp(row->path, section, n) != 0 || row->path[n] != '.')) return false;
+    *name = row->path + n + (n > 0);
+    return strpbrk(*name, ".[") == NULL;
+}
+
+const adn_word *adn_schema_word(const adn_key *key, const char *text)
+{
+    for (const adn_word *w = key->words; w != NULL && w->word != NULL; w++)
+        if (strcmp(w->word, text) == 0) return w;
+    return NULL;
+}
+
+const char *adn_mode_name(adn_mode mode)
+{
+    static const char *const names[] = {"bp", "sync", "greedy", "async"};
+    return names[mode];
+}
+
+static void add_words(const adn_key *key, bool is_first, adn_text *t)
+{
+    for (const adn_word *w = key->words; w != NULL && w->word != NULL; w++) {
+        if (w->is_later) continue;
+        bool is_last = true;
+        for (const adn_word *v = w + 1; v->word != NULL; v++) is_last = is_last && v->is_later;
+        adn_text_add(t, "%s%s", is_first ? "" : is_last ? " or " : ", ", w->word);
+        is_first = false;
+    }
+}
+
+static void add_range(const adn_key *key, adn_text *t)
+{
+    if (key->lo == key->hi) {
+        adn_text_add(t, " ");
+        adn_text_number(t, key->lo);
+        return;
+    }
+    adn_text_add(t, key->is_lo_open ? " above " : " from ");
+    adn_text_number(t, key->lo);
+    adn_text_add(t, key->is_hi_open ? " to below " : " to ");
+    adn_text_number(t, key->hi);
+}
+
+static void add_units(const adn_key *key, adn_text *t)
+{
+    static const char *const named[] = {"ep (epochs)", "st (steps)", "s, min or h", "inf"};
+    unsigned left = key->units;
+    for (unsigned u = 0; u < ADN_COUNT(named); u++) {
+        if (!(key->units & (1u << u))) continue;
+        left &= ~(1u << u);
+        adn_text_add(t, "%s%s", u == ADN_NEVER ? "; or " : "", named[u]);
+        if (left != 0 && left != 1u << ADN_NEVER) adn_text_add(t, ", ");
+    }
+}
+
+void adn_schema_expects(const adn_key *key, adn_text *t)
+{
+    switch (key->type) {
+    case ADN_KEY_SECTION:
+        adn_text_add(t, "a section of keys, such as {");
+        for (int i = 0, n = 0; i < adn_schema_n && n < 2; i++) {
+            const char *name;
+            if (!adn_schema_is_child(&adn_schema[i], key->path, &name) ||
+                adn_schema[i].type == ADN_KEY_SECTION)
+                continue;
+            adn_text_add(t, "%s%s: %s", n++ > 0 ? ", " : "", name,
+                         adn_schema[i].def != NULL ? adn_schema[i].def : "...");
+        }
+        adn_text_add(t, "}");
+        break;
+    case ADN_KEY_SECTIONS:
+        adn_text_add(t, "a list of sections, such as [{...}, {...}]");
+        break;
+    case ADN_KEY_WORD:
+    case ADN_KEY_NAME:
+        add_words(key, true, t);
+        break;
+    case ADN_KEY_TEXT:
+    case ADN_KEY_PATH:
+        adn_text_add(t, "a text");
+        break;
+    case ADN_KEY_BOOL:
+        adn_text_add(t, "true or false");
+        break;
+    case ADN_KEY_SEED:
+        adn_text_add(t, "a whole number from 0 to 9223372036854775807");
+        break;
+    case ADN_KEY_INT:
+    case ADN_KEY_REAL:
+        adn_text_add(t, key->lo == key->hi         ? "the number"
+                        : key->type == ADN_KEY_INT ? "a whole number"
+                                                   : "a number");
+        add_range(key, t);
+        add_words(key, false, t);
+        break;
+    case ADN_KEY_DURATION:
+    case ADN_KEY_SECONDS:
+        adn_text_add(t, "a number %s 0 with a unit: ", key->is_lo_open ? "above" : "from");
+        add_units(key, t);
+        break;
+    case ADN_KEY_AUGMENT:
+        adn_text_add(t, "a list of crop N, flip, cutout N");
+        break;
+    case ADN_KEY_CHANNELS:
+        adn_text_add(t, "auto, or a list of 1 to %d numbers", ADN_MAX_CHANNELS);
+        add_range(key, t);
+        break;
+    case ADN_KEY_CUTS:
+        adn_text_add(t, "every, or a list of units such as [2, 4]");
+        break;
+    case ADN_KEY_TIMES:
+        adn_text_add(t, "a list such as [30ep, 40ep], in ");
+        add_units(key, t);
+        break;
+    case ADN_KEY_NO_DECAY:
+        adn_text_add(t, "a list of bias, norm");
+        break;
+    case ADN_KEY_DEVICE:
+        adn_text_add(t, "auto, cpu or cpu:A-B (cores)");
+        break;
+    case ADN_KEY_LATER:
+        adn_text_add(t, "%s", key->def != NULL ? key->def : "nothing");
+        break;
+    }
+}

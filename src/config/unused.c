@@ -1,0 +1,88 @@
+/* Keys that this configuration does not read: one file serves all modes, so a key too many is a
+ * warning. */
+#include "config/load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void mark(adn_setting *s, const char *why)
+{
+    if (s == NULL || s->value == NULL || s->unused_in != NULL) return;
+    s->unused_in = why;
+    if (s->origin == ADN_FROM_FILE || s->origin == ADN_FROM_ARGUMENT)
+        adn_config_warn(s->node, "'%s' is not used in %s", s->path, why);
+}
+
+static void mark_path(const adn_config *conf, const char *path, const char *why)
+{
+    mark(adn_config_find(conf, path), why);
+}
+
+static bool has_convs(adn_head_kind kind)
+{
+    return kind == ADN_HEAD_CNN || kind == ADN_HEAD_MLP_SR;
+}
+
+static bool has_hidden(adn_head_kind kind)
+{
+    return kind == ADN_HEAD_MLP || kind == ADN_HEAD_MLP_SR;
+}
+
+static void mark_heads(const adn_config *conf)
+{
+    bool any_convs = has_convs(conf->aux.kind), any_hidden = has_hidden(conf->aux.kind);
+    char path[64];
+
+    for (int i = 0; i < conf->n_block; i++) {
+        adn_head_kind kind = conf->blocks[i].aux.kind;
+        any_convs = any_convs || has_convs(kind);
+        any_hidden = any_hidden || has_hidden(kind);
+        snprintf(path, sizeof(path), "blocks[%d].aux.conv", i);
+        if (!has_convs(kind)) mark_path(conf, path, "this kind of head");
+        snprintf(path, sizeof(path), "blocks[%d].aux.hidden", i);
+        if (!has_hidden(kind)) mark_path(conf, path, "this kind of head");
+        for (adn_setting *s = conf->origins->settings; s != NULL && i == conf->n_block - 1;
+             s = s->next) {
+            snprintf(path, sizeof(path), "blocks[%d].aux.", i);
+            if (strncmp(s->path, path, strlen(path)) == 0)
+                mark(s, "the last block, which has the classifier");
+        }
+    }
+    if (!any_convs) mark_path(conf, "aux.conv", "this kind of head");
+    if (!any_hidden) mark_path(conf, "aux.hidden", "this kind of head");
+}
+
+static void mark_schedule(const adn_config *conf)
+{
+    static const char *const names[] = {"schedule constant", "schedule step", "schedule multistep",
+                                        "schedule linear", "schedule cosine"};
+    adn_sched_kind kind = conf->optim.schedule.kind;
+    bool has_steps = kind == ADN_SCHED_STEP || kind == ADN_SCHED_MULTISTEP;
+
+    if (kind != ADN_SCHED_STEP) mark_path(conf, "optim.schedule.every", names[kind]);
+    if (kind != ADN_SCHED_MULTISTEP) mark_path(conf, "optim.schedule.at", names[kind]);
+    if (!has_steps) mark_path(conf, "optim.schedule.factor", names[kind]);
+    if (!has_steps) mark_path(conf, "optim.reset_momentum", names[kind]);
+}
+
+void adn_config_mark_unused(adn_config *conf)
+{
+    static const char *const modes[] = {"mode bp", "mode sync", "mode greedy", "mode async"};
+    const char *mode = modes[conf->mode];
+    unsigned bit = 1u << conf->mode;
+    bool has_blocks = conf->mode != ADN_MODE_BP || conf->n_block == 1;
+
+    for (adn_setting *s = conf->origins->settings; s != NULL; s = s->next) {
+        if (s->key == NULL || s->value == NULL) continue;
+        const adn_word *w = adn_schema_word(s->key, s->value);
+        bool is_other_word = w != NULL && w->modes != 0 && !(w->modes & bit);
+        bool is_other_key = s->key->modes != 0 && !(s->key->modes & bit);
+        if (is_other_word || is_other_key || (!has_blocks && strncmp(s->path, "blocks[", 7) == 0))
+            mark(s, mode);
+    }
+    if (!has_blocks) conf->n_block = 0; /* entries for the blocks of other modes */
+    if (conf->mode != ADN_MODE_BP) mark_heads(conf);
+    mark_schedule(conf);
+    if (conf->model.name != NULL && strncmp(conf->model.name, "resnet", 6) == 0)
+        mark_path(conf, "classifier.hidden", "a ResNet");
+}
