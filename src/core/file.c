@@ -17,7 +17,7 @@ adn_status adn_file_read(const char *path, size_t limit, char **out, size_t *out
     char *text = NULL;
     size_t at = 0;
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not hang us */
 
     if (fd < 0) return ADN_FAIL(ADN_IO, "%s: cannot be opened: %s", path, strerror(errno));
     if (fstat(fd, &info) != 0) {

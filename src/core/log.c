@@ -53,21 +53,31 @@ static void tee(const char *text)
         log_state.tee = -1; /* a full disk must not end the run: stderr still has the line */
 }
 
-static void emit(adn_level level, const char *fmt, va_list args)
+static void deliver(adn_level level, const char *program, const char *text)
 {
-    char text[2048];
-
     pthread_mutex_lock(&log_state.lock);
     if (level <= log_state.level) {
-        int at = snprintf(text, sizeof(text), "%s", prefix[level]);
-        vsnprintf(text + at, sizeof(text) - (size_t)at, fmt, args);
         if (log_state.sink != NULL)
             log_state.sink(log_state.user, level, text);
         else
-            fprintf(stderr, "adonis: %s\n", text);
+            fprintf(stderr, "%s%s\n", program, text);
         if (log_state.tee >= 0) tee(text);
     }
     pthread_mutex_unlock(&log_state.lock);
+}
+
+void adn_log_text(adn_level level, const char *text)
+{
+    deliver(level, "", text);
+}
+
+static void emit(adn_level level, const char *fmt, va_list args)
+{
+    char text[2048];
+    int at = snprintf(text, sizeof(text), "%s", prefix[level]);
+
+    vsnprintf(text + at, sizeof(text) - (size_t)at, fmt, args);
+    deliver(level, "adonis: ", text);
 }
 
 void adn_log(adn_level level, const char *fmt, ...)

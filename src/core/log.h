@@ -17,6 +17,8 @@ void adn_log_sink_set(adn_log_sink sink, void *user);
 void adn_log_tee_set(int fd);
 
 void adn_log(adn_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A finished text of that level, without a prefix: messages with a place and a caret have a form of their own. */
+void adn_log_text(adn_level level, const char *text);
 #define adn_info(...)  adn_log(ADN_LEVEL_INFO, __VA_ARGS__)
 #define adn_warn(...)  adn_log(ADN_LEVEL_WARN, __VA_ARGS__)
 #define adn_debug(...) adn_log(ADN_LEVEL_DEBUG, __VA_ARGS__)

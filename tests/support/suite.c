@@ -14,7 +14,7 @@
 static char log_text[1 << 16];
 static size_t n_log;
 static int n_skipped;
-static char dirs[64][256];
+static char dirs[256][256];
 static int n_dirs;
 
 static void keep_line(void *user, adn_level level, const char *text)
