@@ -166,29 +166,40 @@ void adn_edge_abort(adn_edge *e)
     set_flag(e, &e->is_aborted);
 }
 
+/* Whether the oldest marker comes before slot i (-1: none is ready). Training lane, locked. */
+static bool marker_is_next(const adn_edge *e, adn_lane lane, int i)
+{
+    if (lane != ADN_LANE_TRAIN || e->n_marker == 0) return false;
+    return i < 0 || e->lanes[lane].slots[i].step > e->markers[0];
+}
+
 adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out)
 {
     lane_state *l = &e->lanes[lane];
     double start = adn_now();
     adn_status st = ADN_OK;
+    adn_slot *s = NULL;
     int i = -1;
 
     pthread_mutex_lock(&e->lock);
-    while (!e->is_aborted && (i = adn_replay_read(l->states, l->n)) < 0 && !e->is_closed)
+    while (!e->is_aborted && (i = adn_replay_read(l->states, l->n)) < 0 && !marker_is_next(e, lane, i) &&
+           !e->is_closed)
         pthread_cond_wait(&e->changed, &e->lock);
     l->wait_in_s += adn_now() - start;
-    if (e->is_aborted)
+    if (e->is_aborted) {
         st = ADN_STOPPED;
-    else if (i < 0)
+    } else if (marker_is_next(e, lane, i)) {
+        st = ADN_OK;
+    } else if (i < 0) {
         st = ADN_END;
-    else {
+    } else {
         l->states[i].state = ADN_SLOT_READING;
         l->pulled++;
+        s = &l->slots[i];
     }
     pthread_mutex_unlock(&e->lock);
-    if (st != ADN_OK) return st;
-    st = e->dev->ops->event_wait(q, l->slots[i].written);
-    if (st == ADN_OK) *out = &l->slots[i];
+    if (s != NULL) st = e->dev->ops->event_wait(q, s->written);
+    if (st == ADN_OK) *out = s;
     return st;
 }
 
@@ -218,20 +229,16 @@ adn_status adn_edge_mark(adn_edge *e, int64_t step)
     return st;
 }
 
-bool adn_edge_pop_marker(adn_edge *e, int64_t before, int64_t *out_step)
+int64_t adn_edge_pop_marker(adn_edge *e)
 {
-    bool found = false;
-
     pthread_mutex_lock(&e->lock);
-    if (e->n_marker > 0 && e->markers[0] < before) {
-        *out_step = e->markers[0];
-        e->n_marker--;
-        for (int i = 0; i < e->n_marker; i++) e->markers[i] = e->markers[i + 1];
-        found = true;
-        pthread_cond_broadcast(&e->changed);
-    }
+    ADN_ASSERT(e->n_marker > 0);
+    int64_t step = e->markers[0];
+    e->n_marker--;
+    for (int i = 0; i < e->n_marker; i++) e->markers[i] = e->markers[i + 1];
+    pthread_cond_broadcast(&e->changed);
     pthread_mutex_unlock(&e->lock);
-    return found;
+    return step;
 }
 
 adn_edge_stats adn_edge_counts(adn_edge *e)

@@ -45,16 +45,17 @@ void adn_edge_commit(adn_edge *e, adn_slot *s);
 /* No more batches will come: take gives ADN_END once all are taken. */
 void adn_edge_close(adn_edge *e);
 
-/* Consumer. Waits for the next slot, in order; q then waits for its writer. ADN_END, ADN_STOPPED. */
+/* Consumer. Waits for the next slot, in order; q then waits for its writer. *out is NULL when a marker comes before
+ * it: pop that first. ADN_END, ADN_STOPPED. */
 adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out) ADN_MUST_USE;
 /* The work that reads it, with the record of its `read`, is enqueued. */
 void adn_edge_release(adn_edge *e, adn_slot *s);
 void adn_edge_leave(adn_edge *e); /* the consumer is gone: the edge drops from now on */
 
-/* A marker: "save after source step `step`". Never dropped. The producer pushes it before it commits a later step. */
+/* A marker: "save after source step `step`". Never dropped. The producer pushes it after it committed that step and
+ * before it commits a later one; the consumer meets it between the two. */
 adn_status adn_edge_mark(adn_edge *e, int64_t step) ADN_MUST_USE;
-/* The oldest marker whose step is below `before` (the next source step, INT64_MAX at the end); false: none. */
-bool adn_edge_pop_marker(adn_edge *e, int64_t before, int64_t *out_step);
+int64_t adn_edge_pop_marker(adn_edge *e); /* the marker that take announced */
 
 /* Wakes all who wait, for good: they get ADN_STOPPED. Any thread. */
 void adn_edge_abort(adn_edge *e);

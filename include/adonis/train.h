@@ -1,0 +1,91 @@
+/* The library's experiments: train, evaluate, plan, bench. Each takes a loaded config (adonis/config.h) or a run's
+ * directory; failures are logged where they are seen, statuses are those of adonis/status.h. */
+#ifndef ADONIS_TRAIN_H
+#define ADONIS_TRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "adonis/status.h"
+
+typedef struct adn_config adn_config;
+
+/* A row of epochs.csv: block from 0, epoch of the block's own clock from 1. top1 in percent; img_s: fresh samples
+ * learned over the seconds from the epoch's first step to its last, test passes taken off; waits are shares of
+ * time. NaN: not measured. */
+typedef struct adn_epoch_row {
+    int epoch, block;
+    int64_t steps, samples; /* of the block's clock, when the epoch ended */
+    double lr, train_loss, train_top1, test_loss, test_top1, img_s, wait_in, wait_out, seconds;
+} adn_epoch_row;
+
+/* How far a block is. */
+typedef struct adn_stage_view {
+    int64_t steps, samples; /* finished: updates, and the clock */
+    double lr;              /* of the last step */
+    double loss, top1;      /* running, of the open (or last) epoch; NaN before its first step */
+    int64_t tests;          /* test batches of the pass so far */
+    double img_s;           /* of the open epoch so far, test passes taken off */
+} adn_stage_view;
+
+enum { ADN_MAX_BLOCKS = 64 };
+typedef struct adn_tick { /* a few times a second while a run trains */
+    int n_block;
+    adn_stage_view blocks[ADN_MAX_BLOCKS];
+    int64_t source_steps, until_steps; /* of the source; -1: the run ends by time */
+    int64_t epoch_steps;               /* source steps an epoch */
+    int64_t block_until_steps;         /* each block's own; -1 by time */
+    double data_wait;                  /* share of time that block 0 waited for the loader */
+    double seconds;                    /* since this process began to train */
+    int64_t first_step;                /* source steps finished when it began */
+} adn_tick;
+
+typedef struct adn_train_start {
+    const char *run_dir;
+    bool is_resumed, was_finished; /* was_finished: nothing was done */
+    int64_t step;                  /* source steps finished */
+    int epoch;                     /* epochs finished by the source */
+    int n_block;
+} adn_train_start;
+
+/* What a client sees of a run. Any may be NULL. Called from threads of the library, one call at a time. */
+typedef struct adn_watch {
+    void *user;
+    bool (*must_stop)(void *user); /* asked between steps: finish, save, ADN_STOPPED. Any thread */
+    void (*on_start)(void *user, const adn_train_start *start);
+    void (*on_row)(void *user, const adn_epoch_row *row);
+    void (*on_tick)(void *user, const adn_tick *tick);
+} adn_watch;
+
+typedef struct adn_train_options {
+    bool fresh_suffix; /* --new */
+    bool never_resume; /* --resume never */
+    const char *command; /* as typed, for command.txt */
+} adn_train_options;
+
+/* One run, to its end or to a stop; an unfinished one of the same name and config goes on. conf gets what
+ * `auto` became. */
+adn_status adn_train(adn_config *conf, const adn_train_options *options, const adn_watch *watch)
+    __attribute__((warn_unused_result));
+
+/* Tests checkpoint `which` ("last", "best" or a name) of a run: a row a block, test fields only. */
+adn_status adn_eval(const char *run_dir, const char *which, void (*on_row)(void *user, const adn_epoch_row *row),
+                    void *user) __attribute__((warn_unused_result));
+
+/* What `adonis plan` shows: text for people, or JSON. Gives (adn_free). Opens the data's headers and plans on the
+ * device; trains nothing. */
+adn_status adn_plan_text(adn_config *conf, bool as_json, char **out) __attribute__((warn_unused_result));
+
+/* Trains n_step steps after n_warmup without checkpoints, tests or a run directory and measures: see `adonis help
+ * bench`. Gives text (adn_free). */
+typedef struct adn_bench_options {
+    int n_step, n_warmup;
+    bool as_json;
+} adn_bench_options;
+adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options, char **out)
+    __attribute__((warn_unused_result));
+
+void adn_free(void *p); /* frees what the library gives; NULL is fine */
+const char *adn_version(void);
+
+#endif

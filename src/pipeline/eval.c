@@ -1,0 +1,95 @@
+/* Evaluation of a checkpoint, and `plan`: pipelines that are built but do not train. */
+#include <string.h>
+
+#include "adonis/train.h"
+#include "core/file.h"
+#include "pipeline/inside.h"
+#include "pipeline/text.h"
+#include "store/store.h"
+
+/* A pipeline without a run directory. */
+typedef struct standing {
+    adn_dataset_pair data;
+    adn_plan plan;
+    adn_device *dev;
+    adn_run *run;
+} standing;
+
+static adn_status stand(standing *s, const adn_config *conf, const adn_run_conf *more)
+{
+    adn_status st;
+    adn_run_conf rc = *more;
+
+    ADN_TRY(st, adn_plan_create(conf, &s->data, &s->plan), done);
+    ADN_TRY(st, adn_cpu_open(&s->dev), done);
+    rc.plan = &s->plan;
+    rc.data = &s->data;
+    rc.dev = s->dev;
+    rc.type = ADN_F32;
+    st = adn_run_create(&rc, &s->run);
+done:
+    return st;
+}
+
+static void fall(standing *s)
+{
+    adn_run_destroy(s->run);
+    if (s->dev != NULL) s->dev->ops->close(s->dev);
+    adn_plan_clear_all(&s->plan);
+    adn_dataset_close(&s->data);
+}
+
+struct eval_call {
+    void (*on_row)(void *user, const adn_epoch_row *row);
+    void *user;
+};
+
+static adn_status pass_row(void *user, const adn_epoch_row *row)
+{
+    struct eval_call *call = user;
+    call->on_row(call->user, row);
+    return ADN_OK;
+}
+
+adn_status adn_eval(const char *run_dir, const char *which,
+                    void (*on_row)(void *user, const adn_epoch_row *row), void *user)
+{
+    adn_status st = ADN_NOMEM;
+    adn_config *conf = NULL;
+    standing s = {0};
+    struct eval_call call = {on_row, user};
+    adn_run_conf rc = {.on_row = pass_row, .user = &call};
+    char *dir = NULL, *path = adn_path_join(run_dir, "config.resolved.yaml");
+
+    if (path == NULL) return ADN_FAIL(ADN_NOMEM, "eval: no memory");
+    if (!adn_path_exists(path)) {
+        st = ADN_FAIL(ADN_USAGE, "%s: is no run directory (config.resolved.yaml is not there)", run_dir);
+        goto done;
+    }
+    ADN_TRY(st, adn_config_load(path, NULL, 0, &conf), done);
+    ADN_TRY(st, adn_ckpt_path(run_dir, which, &dir), done);
+    ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
+    ADN_TRY(st, stand(&s, conf, &rc), done);
+    ADN_TRY(st, adn_run_load(s.run, dir, 0, false), done);
+    st = adn_run_test(s.run);
+done:
+    fall(&s);
+    adn_config_free(conf);
+    adn_free(dir);
+    adn_free(path);
+    return st;
+}
+
+adn_status adn_plan_text(adn_config *conf, bool as_json, char **out)
+{
+    adn_status st;
+    standing s = {0};
+    adn_run_conf rc = {0};
+
+    ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
+    ADN_TRY(st, stand(&s, conf, &rc), done);
+    st = as_json ? adn_plan_json(&s.plan, s.run, out) : adn_plan_table(&s.plan, s.run, out);
+done:
+    fall(&s);
+    return st;
+}

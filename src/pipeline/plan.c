@@ -1,0 +1,177 @@
+/* From a config and a data set's sizes to blocks, edges, batches and teams. */
+#include "pipeline/pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/thread.h"
+
+static adn_status plan_cuts(adn_plan *p)
+{
+    const adn_model_conf *m = &p->conf->model;
+    int n = m->cuts_kind == ADN_CUTS_EVERY ? p->model.n_unit - 1 : m->n_cut;
+
+    if (p->conf->mode == ADN_MODE_BP) n = 0;
+    p->cuts = adn_alloc((size_t)ADN_MAX(1, n) * sizeof(*p->cuts));
+    if (p->cuts == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
+    for (int i = 0; i < n; i++) {
+        p->cuts[i] = m->cuts_kind == ADN_CUTS_EVERY ? i + 1 : m->cuts[i];
+        if (p->cuts[i] < 1 || p->cuts[i] >= p->model.n_unit)
+            return ADN_FAIL(ADN_BADCONF, "%s: a cut after unit %d: the net has %d units, the last cut may stand after unit %d",
+                            adn_config_place(p->conf, "model.cuts"), p->cuts[i], p->model.n_unit, p->model.n_unit - 1);
+    }
+    p->n_block = n + 1;
+    if (p->conf->n_block > 0 && p->conf->n_block != p->n_block)
+        return ADN_FAIL(ADN_BADCONF, "%s: %d entries, the cuts make %d blocks",
+                        adn_config_place(p->conf, "blocks"), p->conf->n_block, p->n_block);
+    return ADN_OK;
+}
+
+/* Cores and team of block j. Auto: the cores shared out, at least one thread; all of them where blocks run one
+ * after another (bp, greedy). Only cores that the config names are pinned. */
+static adn_status plan_queue(adn_plan *p, int j)
+{
+    const adn_config *conf = p->conf;
+    const adn_block_conf *given = conf->n_block > 0 ? &conf->blocks[j] : NULL;
+    adn_queue_conf *q = &p->blocks[j].queue;
+    static const char *const names[] = {"block0", "block1", "block2", "block3", "block4", "block5", "block6", "block7"};
+    int allowed[1024], n_allowed = adn_cores_allowed(allowed, (int)ADN_COUNT(allowed));
+
+    q->name = j < (int)ADN_COUNT(names) ? names[j] : "block";
+    if (given != NULL && given->first_core >= 0) {
+        for (int c = given->first_core; c <= given->last_core; c++) {
+            bool is_allowed = false;
+            for (int k = 0; k < n_allowed; k++) is_allowed |= allowed[k] == c;
+            if (!is_allowed)
+                return ADN_FAIL(ADN_DEVICE, "blocks[%d].device: core %d is not one of the %d that this process may use", j, c, n_allowed);
+            if (q->n_core == (int)ADN_COUNT(q->cores))
+                return ADN_FAIL(ADN_BADCONF, "blocks[%d].device: more than %zu cores", j, ADN_COUNT(q->cores));
+            q->cores[q->n_core++] = c;
+        }
+    }
+    bool one_by_one = conf->mode == ADN_MODE_BP || conf->mode == ADN_MODE_GREEDY;
+    int share = one_by_one ? n_allowed : ADN_MAX(1, n_allowed / p->n_block);
+    q->n_thread = given != NULL && given->threads > 0 ? given->threads : q->n_core > 0 ? q->n_core : share;
+    return ADN_OK;
+}
+
+static adn_status plan_blocks(adn_plan *p, const adn_dataset_pair *data)
+{
+    adn_status st = ADN_OK;
+    const adn_config *conf = p->conf;
+    int n = 0;
+
+    p->blocks = adn_alloc((size_t)p->n_block * sizeof(*p->blocks));
+    if (p->blocks == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
+    for (int j = 0; j < p->n_block; j++) {
+        adn_plan_block *b = &p->blocks[j];
+        const adn_head_conf *aux = conf->n_block > 0 && conf->blocks[j].has_aux ? &conf->blocks[j].aux : &conf->aux;
+        b->first_unit = n + 1;
+        b->last_unit = n = j < p->n_block - 1 ? p->cuts[j] : p->model.n_unit;
+        ADN_TRY(st, adn_net_spec_create(&p->model, p->cuts, p->n_block, j, p->image, p->classes, aux, conf->classifier_hidden, &b->spec), done);
+        memcpy(b->spec.mean, data->mean, sizeof(data->mean));
+        memcpy(b->spec.std, data->std, sizeof(data->std));
+        ADN_TRY(st, adn_net_spec_emits(&b->spec, &b->emits), done);
+        b->emits.n = p->batch;
+        ADN_TRY(st, plan_queue(p, j), done);
+    }
+done:
+    return st;
+}
+
+static void plan_batches(adn_plan *p)
+{
+    const adn_data_conf *d = &p->conf->data;
+    int rest = p->n_train % p->batch, rest_test = p->n_test % p->batch;
+
+    p->leaves_one_out = rest == 1 && !d->drop_last;
+    p->short_batch = d->drop_last || rest == 1 ? 0 : rest;
+    p->short_test = rest_test;
+    p->epoch_batches = adn_loader_batches(p->n_train, p->batch, d->drop_last, false);
+    p->test_batches = adn_loader_batches(p->n_test, p->batch, false, true);
+    p->epoch_samples = (int64_t)(p->n_train / p->batch) * p->batch + p->short_batch;
+    p->batches[p->n_batches++] = (adn_net_batch){p->batch, true};
+    if (p->short_batch > 0) p->batches[p->n_batches++] = (adn_net_batch){p->short_batch, true};
+    p->batches[p->n_batches++] = (adn_net_batch){p->batch, false};
+    if (p->short_test > 0) p->batches[p->n_batches++] = (adn_net_batch){p->short_test, false};
+    bool is_forwarded = p->conf->mode == ADN_MODE_GREEDY && p->short_batch > 0 && p->short_batch != p->short_test;
+    if (is_forwarded) p->batches[p->n_batches++] = (adn_net_batch){p->short_batch, false};
+}
+
+static adn_status plan_until(adn_plan *p)
+{
+    adn_duration u = p->conf->until;
+
+    p->until_steps = -1;
+    if (u.unit == ADN_EPOCHS) p->until_steps = (int64_t)(u.value * p->epoch_batches + 0.5);
+    if (u.unit == ADN_STEPS) p->until_steps = (int64_t)u.value;
+    if (u.unit == ADN_SECONDS) p->until_s = u.value;
+    if (p->until_steps < 0 && p->conf->mode == ADN_MODE_GREEDY)
+        return ADN_FAIL(ADN_BADCONF, "%s: greedy needs epochs or steps, so that a resumed run finds its block",
+                        adn_config_place(p->conf, "until"));
+    if (p->until_steps == 0)
+        return ADN_FAIL(ADN_BADCONF, "%s: less than one step", adn_config_place(p->conf, "until"));
+    return ADN_OK;
+}
+
+adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data, adn_plan *out)
+{
+    adn_status st = ADN_OK;
+    const adn_dataset *train = &data->train;
+    adn_plan p = {.conf = conf,
+                  .image = {conf->data.batch, train->h, train->w, train->c},
+                  .classes = train->classes,
+                  .n_train = train->n,
+                  .n_test = data->test.n,
+                  .batch = conf->data.batch};
+
+    ADN_TRY(st, adn_model_create(&conf->model, &p.model), fail);
+    ADN_TRY(st, plan_cuts(&p), fail);
+    ADN_TRY(st, plan_blocks(&p, data), fail);
+    plan_batches(&p);
+    if (p.epoch_batches == 0) {
+        st = ADN_FAIL(ADN_BADCONF, "%s: %d, and the set has %d samples: no batch to learn from", adn_config_place(conf, "data.batch"), p.batch, p.n_train);
+        goto fail;
+    }
+    ADN_TRY(st, plan_until(&p), fail);
+    *out = p;
+    return ADN_OK;
+fail:
+    adn_plan_clear_all(&p);
+    return st;
+}
+
+void adn_plan_clear_all(adn_plan *p)
+{
+    for (int j = 0; p->blocks != NULL && j < p->n_block; j++) adn_net_spec_clear(&p->blocks[j].spec);
+    adn_free(p->blocks);
+    adn_free(p->cuts);
+    adn_model_clear(&p->model);
+    *p = (adn_plan){0};
+}
+
+adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)
+{
+    int n = p->conf->slots;
+    return (adn_edge_conf){.dev = dev,
+                           .n_slot = {n, ADN_MIN(n, 2)},
+                           .shape = edge == 0 ? p->image : p->blocks[edge - 1].emits,
+                           .type = edge == 0 ? ADN_U8 : ADN_F32};
+}
+
+adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test, int64_t step)
+{
+    const adn_data_conf *d = &p->conf->data;
+    return (adn_loader_conf){.set = is_test ? &data->test : &data->train,
+                             .augment = d->augment,
+                             .n_augment = is_test ? 0 : d->n_augment,
+                             .mean = data->mean,
+                             .seed = p->conf->seed,
+                             .batch = p->batch,
+                             .drop_last = !is_test && d->drop_last,
+                             .is_ordered = is_test,
+                             .n_thread = d->readers > 0 ? d->readers : 1,
+                             .n_ahead = 4,
+                             .epoch = (int)(step / p->epoch_batches) + 1,
+                             .first_batch = (int)(step % p->epoch_batches)};
+}

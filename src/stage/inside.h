@@ -1,0 +1,67 @@
+/* A stage's inside, shared by stage.c (steps) and state.c (files). Private to src/stage. */
+#ifndef ADN_STAGE_INSIDE_H
+#define ADN_STAGE_INSIDE_H
+
+#include <pthread.h>
+
+#include "optim/optim.h"
+#include "stage/stage.h"
+
+enum {
+    RUN_AHEAD = 2, /* steps enqueued beyond what the device has finished (design: run-ahead) */
+    N_RESULT = 4   /* results on the way: more than RUN_AHEAD, a power of two */
+};
+
+typedef struct adn_sums { /* of an epoch or a test pass */
+    double loss_sum;
+    int64_t hits, n;
+} adn_sums;
+
+/* The open epoch. */
+typedef struct adn_open_row {
+    int epoch;
+    int64_t steps; /* of this epoch */
+    adn_sums train, test;
+    double test_loss, test_top1; /* of the last whole pass; NaN */
+    bool is_closing;             /* the epoch is over, its test pass is not */
+    int64_t n_timed; /* samples since first_s: after a resume not the whole epoch's */
+    double first_s, last_s, test_s, test_first_s; /* host times; seconds spent in tests */
+} adn_open_row;
+
+typedef struct adn_pending { /* an enqueued step */
+    adn_stage_act act;
+    int64_t step, clock_steps, clock_samples;
+    double lr, enqueued_s;
+    bool ends_epoch, is_last_test;
+    int n_test;
+} adn_pending;
+
+struct adn_stage {
+    int block;
+    adn_device *dev;
+    adn_queue *queue;
+    adn_net *net;
+    adn_optim *optim;
+    const adn_optim_conf *optim_conf;
+    adn_duration until;
+    int64_t epoch_samples;
+    adn_type type;
+    adn_status (*on_row)(void *user, const adn_epoch_row *row);
+    void *user;
+
+    int64_t steps, samples, decays; /* the clock, as enqueued */
+    adn_loss_result *results;       /* device memory [N_RESULT] */
+    int32_t *halt;                  /* device memory */
+    adn_loss_result host[N_RESULT];
+    adn_event *done[N_RESULT];
+    adn_pending pending[N_RESULT];
+    uint64_t n_enqueued, n_settled;
+
+    pthread_mutex_t lock; /* of what adn_stage_look reads: row, view */
+    adn_open_row row;
+    adn_stage_view view;
+};
+
+void adn_row_open(adn_open_row *row, int epoch);
+
+#endif

@@ -1,0 +1,291 @@
+/* A stage's life and its step. */
+#include "stage/inside.h"
+
+#include <math.h>
+#include <string.h>
+
+void adn_row_open(adn_open_row *row, int epoch)
+{
+    *row = (adn_open_row){.epoch = epoch, .test_loss = NAN, .test_top1 = NAN};
+}
+
+adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
+{
+    adn_status st = ADN_NOMEM;
+    const adn_device_ops *ops = conf->dev->ops;
+    adn_stage *s = adn_alloc(sizeof(*s));
+
+    if (s == NULL) return ADN_FAIL(ADN_NOMEM, "block %d: no memory", conf->block);
+    pthread_mutex_init(&s->lock, NULL);
+    s->block = conf->block;
+    s->dev = conf->dev;
+    s->type = conf->type;
+    s->optim_conf = conf->optim;
+    s->until = conf->until;
+    s->epoch_samples = conf->epoch_samples;
+    s->on_row = conf->on_row;
+    s->user = conf->user;
+    s->view.loss = s->view.top1 = NAN;
+    adn_row_open(&s->row, 1);
+    ADN_TRY(st, ops->queue_create(conf->dev, &conf->queue, &s->queue), fail);
+    adn_net_conf net = {.spec = conf->spec,
+                        .queue = s->queue,
+                        .type = conf->type,
+                        .n_batches = conf->n_batches,
+                        .is_direct = conf->is_direct,
+                        .no_decay_bias = conf->optim->no_decay_bias,
+                        .no_decay_norm = conf->optim->no_decay_norm};
+    memcpy(net.batches, conf->batches, sizeof(net.batches));
+    ADN_TRY(st, adn_net_create(&net, &s->net), fail);
+    size_t n_decay, n_param = adn_net_n_param(s->net, &n_decay);
+    ADN_TRY(st, adn_optim_create(s->queue, conf->type, n_param, n_decay, conf->optim, &s->optim), fail);
+    void *results = NULL, *halt = NULL;
+    ADN_TRY(st, ops->alloc(conf->dev, N_RESULT * sizeof(*s->results), &results), fail);
+    s->results = results;
+    ADN_TRY(st, ops->alloc(conf->dev, sizeof(*s->halt), &halt), fail);
+    s->halt = halt;
+    for (int i = 0; i < N_RESULT; i++) ADN_TRY(st, ops->event_create(conf->dev, &s->done[i]), fail);
+    ADN_TRY(st, adn_net_init(s->net, conf->init, conf->seed), fail);
+    *out = s;
+    return ADN_OK;
+fail:
+    adn_stage_destroy(s);
+    return st;
+}
+
+void adn_stage_destroy(adn_stage *s)
+{
+    if (s == NULL) return;
+    const adn_device_ops *ops = s->dev->ops;
+    if (s->queue != NULL && ops->queue_sync(s->queue) != ADN_OK)
+        adn_debug("block %d: its queue had failed", s->block);
+    adn_optim_destroy(s->optim);
+    adn_net_destroy(s->net);
+    for (int i = 0; i < N_RESULT; i++) ops->event_destroy(s->done[i]);
+    if (s->results != NULL) ops->release(s->dev, s->results);
+    if (s->halt != NULL) ops->release(s->dev, s->halt);
+    if (s->queue != NULL) ops->queue_destroy(s->queue);
+    pthread_mutex_destroy(&s->lock);
+    adn_free(s);
+}
+
+/* --- what finished steps leave */
+
+static void add_result(adn_sums *sums, const adn_loss_result *r)
+{
+    sums->loss_sum += r->loss_sum;
+    sums->hits += r->hits;
+    sums->n += r->n;
+}
+
+static double mean_of(double sum, int64_t n)
+{
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+static adn_status give_row(adn_stage *s)
+{
+    adn_open_row *row = &s->row;
+    double seconds = row->last_s - row->first_s, learning = seconds - row->test_s;
+    adn_epoch_row r = {.epoch = row->epoch,
+                       .block = s->block,
+                       .steps = s->view.steps,
+                       .samples = s->view.samples,
+                       .lr = s->view.lr,
+                       .train_loss = mean_of(row->train.loss_sum, row->train.n),
+                       .train_top1 = 100 * mean_of((double)row->train.hits, row->train.n),
+                       .test_loss = row->test_loss,
+                       .test_top1 = row->test_top1,
+                       .img_s = learning > 0 ? (double)row->n_timed / learning : NAN,
+                       .wait_in = NAN,
+                       .wait_out = NAN,
+                       .seconds = seconds};
+    pthread_mutex_lock(&s->lock);
+    adn_row_open(row, row->epoch + 1);
+    pthread_mutex_unlock(&s->lock);
+    return s->on_row != NULL ? s->on_row(s->user, &r) : ADN_OK;
+}
+
+static adn_status diverged(adn_stage *s, const adn_pending *p, double loss)
+{
+    const char *layer = NULL;
+    adn_status st = adn_net_find_bad(s->net, &layer);
+    if (st != ADN_OK) return st;
+    return ADN_FAIL(ADN_DIVERGED,
+                    "block %d, step %lld: the loss is %g; the first layer whose output is not finite is %s (learning "
+                    "rate %g)",
+                    s->block, (long long)(p->step + 1), loss, layer, p->lr);
+}
+
+static adn_status settle_learned(adn_stage *s, const adn_pending *p, const adn_loss_result *r, double now)
+{
+    adn_open_row *row = &s->row;
+
+    if (!isfinite(r->loss_sum)) return diverged(s, p, r->loss_sum / (double)r->n);
+    pthread_mutex_lock(&s->lock);
+    if (row->n_timed == 0) row->first_s = p->enqueued_s;
+    row->n_timed += r->n;
+    row->steps++;
+    row->last_s = now;
+    add_result(&row->train, r);
+    row->is_closing = p->ends_epoch;
+    double learning = now - row->first_s - row->test_s;
+    s->view = (adn_stage_view){.steps = p->clock_steps,
+                               .samples = p->clock_samples,
+                               .lr = p->lr,
+                               .loss = mean_of(row->train.loss_sum, row->train.n),
+                               .top1 = 100 * mean_of((double)row->train.hits, row->train.n),
+                               .img_s = learning > 0 ? (double)row->n_timed / learning : NAN};
+    pthread_mutex_unlock(&s->lock);
+    return p->ends_epoch && p->n_test == 0 ? give_row(s) : ADN_OK;
+}
+
+static adn_status settle_tested(adn_stage *s, const adn_pending *p, const adn_loss_result *r, double now)
+{
+    adn_open_row *row = &s->row;
+
+    pthread_mutex_lock(&s->lock);
+    if (row->test.n == 0) row->test_first_s = p->enqueued_s;
+    add_result(&row->test, r);
+    s->view.tests++;
+    if (p->is_last_test) {
+        row->test_loss = mean_of(row->test.loss_sum, row->test.n);
+        row->test_top1 = 100 * mean_of((double)row->test.hits, row->test.n);
+        row->test = (adn_sums){0};
+        if (!row->is_closing) row->test_s += now - row->test_first_s;
+        s->view.tests = 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return p->is_last_test && row->is_closing ? give_row(s) : ADN_OK;
+}
+
+/* Waits for the oldest enqueued step and counts it. */
+static adn_status settle(adn_stage *s)
+{
+    int at = (int)(s->n_settled % N_RESULT);
+    const adn_pending *p = &s->pending[at];
+    adn_status st = s->dev->ops->event_sync(s->done[at]);
+
+    if (st != ADN_OK) return st;
+    s->n_settled++;
+    double now = adn_now();
+    if (p->act == ADN_ACT_LEARN) return settle_learned(s, p, &s->host[at], now);
+    if (p->act == ADN_ACT_TEST) return settle_tested(s, p, &s->host[at], now);
+    return ADN_OK;
+}
+
+adn_status adn_stage_drain(adn_stage *s)
+{
+    adn_status st = ADN_OK;
+    while (st == ADN_OK && s->n_settled < s->n_enqueued) st = settle(s);
+    return st == ADN_OK ? s->dev->ops->queue_sync(s->queue) : st;
+}
+
+adn_status adn_stage_finish(adn_stage *s)
+{
+    adn_status st = adn_stage_drain(s);
+    return st == ADN_OK && s->row.steps > 0 ? give_row(s) : st;
+}
+
+adn_status adn_stage_finish_test(adn_stage *s)
+{
+    adn_status st = adn_stage_drain(s);
+    return st == ADN_OK ? give_row(s) : st;
+}
+
+/* --- the step */
+
+static adn_status update(adn_stage *s, int n, double *out_lr)
+{
+    double spe = (double)s->epoch_samples;
+    adn_progress p = {(double)s->samples / spe, s->steps, (double)n / spe};
+    int64_t decays = adn_schedule_decays(&s->optim_conf->schedule, p);
+    bool resets = s->optim_conf->reset_momentum && decays > s->decays;
+
+    s->decays = decays;
+    *out_lr = adn_schedule_lr(s->optim_conf, s->until, p);
+    return adn_optim_step(s->optim, adn_net_params(s->net), adn_net_grads(s->net), *out_lr, resets, s->halt);
+}
+
+static adn_status emit_rest(adn_stage *s, const adn_slot *in, adn_slot *out)
+{
+    adn_status st = s->dev->ops->copy(s->queue, out->labels, in->labels,
+                                      (size_t)in->n_valid * sizeof(*in->labels));
+    memcpy(out->samples, in->samples, (size_t)in->n_valid * sizeof(*in->samples));
+    out->n_valid = in->n_valid;
+    out->step = in->step;
+    out->epoch = in->epoch;
+    out->learner = in->learner;
+    out->n_test = in->n_test;
+    out->is_last_test = in->is_last_test;
+    return st == ADN_OK ? s->dev->ops->event_record(s->queue, out->written) : st;
+}
+
+static void advance_clock(adn_stage *s, const adn_slot *in, adn_pending *p)
+{
+    s->steps++;
+    s->samples += in->n_valid;
+    p->ends_epoch = s->samples % s->epoch_samples == 0;
+}
+
+adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_act act)
+{
+    const adn_device_ops *ops = s->dev->ops;
+    adn_status st = ADN_OK;
+    bool learns = act == ADN_ACT_LEARN;
+    int n = in->n_valid, at = (int)(s->n_enqueued % N_RESULT);
+    adn_net_io io = {.src = in->x,
+                     .emit = out != NULL ? out->x : NULL,
+                     .labels = in->labels,
+                     .result = &s->results[at],
+                     .halt = s->halt,
+                     .moves_stats = true};
+    adn_pending p = {.act = act,
+                     .step = in->step,
+                     .n_test = in->n_test,
+                     .is_last_test = in->is_last_test};
+
+    while (s->n_enqueued - s->n_settled >= RUN_AHEAD) ADN_TRY(st, settle(s), done);
+    p.enqueued_s = adn_now();
+    ADN_TRY(st, adn_net_fwd(s->net, n, learns, &io), done);
+    if (out != NULL) ADN_TRY(st, emit_rest(s, in, out), done);
+    if (act != ADN_ACT_FORWARD) {
+        ADN_TRY(st, adn_net_learn(s->net, n, learns, &io), done);
+        ADN_TRY(st, ops->download(s->queue, &s->host[at], &s->results[at], sizeof(s->host[at])), done);
+    }
+    ADN_TRY(st, ops->event_record(s->queue, in->read), done);
+    if (learns) {
+        ADN_TRY(st, update(s, n, &p.lr), done);
+        advance_clock(s, in, &p);
+    }
+    p.clock_steps = s->steps;
+    p.clock_samples = s->samples;
+    ADN_TRY(st, ops->event_record(s->queue, s->done[at]), done);
+    s->pending[at] = p;
+    s->n_enqueued++;
+done:
+    return st;
+}
+
+adn_stage_view adn_stage_look(adn_stage *s)
+{
+    pthread_mutex_lock(&s->lock);
+    adn_stage_view v = s->view;
+    pthread_mutex_unlock(&s->lock);
+    return v;
+}
+
+adn_net *adn_stage_net(adn_stage *s)
+{
+    return s->net;
+}
+
+adn_queue *adn_stage_queue(adn_stage *s)
+{
+    return s->queue;
+}
+
+void *adn_stage_momenta(adn_stage *s)
+{
+    return adn_optim_momenta(s->optim);
+}
