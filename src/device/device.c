@@ -63,7 +63,7 @@ size_t adn_type_bytes(adn_type t)
     case ADN_U8: return 1;
     case ADN_I32: return sizeof(int32_t);
     }
-    ADN_ASSERT(!"a type");
+    adn_assert_failed("a type", __FILE__, __LINE__);
 }
 
 static size_t vector_count(const adn_op_desc *d)

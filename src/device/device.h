@@ -171,12 +171,19 @@ typedef struct adn_queue_conf {
     uint64_t jitter;  /* tests: not 0: seed of random delays between operations */
 } adn_queue_conf;
 
-/* Seconds and runs of each kind on a queue since its profile was last started. */
+/* Seconds of work (a team of one: of its processor) and runs of each kind on a queue since its profile was last
+ * started. */
 typedef struct adn_profile {
     double seconds[ADN_N_OP];
     int64_t runs[ADN_N_OP];
     double macs[ADN_N_OP], bytes[ADN_N_OP];
 } adn_profile;
+
+/* What a queue's team reaches at best: the floors that a benchmark holds its operations against. */
+typedef struct adn_rates {
+    double macs_s;       /* fp32 multiply-adds a second, from registers */
+    double copy_bytes_s; /* bytes read and written by a copy of much more than the caches, a second */
+} adn_rates;
 
 /* Required unless marked optional. A failed create owes nothing and leaves *out alone. Destroying takes NULL.
  * Host calls on one queue come from one thread at a time; events may be recorded, waited for and asked from
@@ -191,6 +198,8 @@ typedef struct adn_device_ops {
     void (*queue_destroy)(adn_queue *q); /* after all that was enqueued */
     adn_status (*queue_sync)(adn_queue *q); /* the host waits for all of it */
     adn_status (*queue_profile)(adn_queue *q, adn_profile *out); /* syncs; gives what was counted and starts anew. out NULL: starts */
+
+    adn_status (*queue_rates)(adn_queue *q, adn_rates *out); /* measures, about a second */
 
     adn_status (*event_create)(adn_device *dev, adn_event **out);
     void (*event_destroy)(adn_event *e);

@@ -2,8 +2,6 @@
 #include "nn/net.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 static adn_status copy_spec(adn_net *net, const adn_net_spec *spec)
 {
@@ -64,7 +62,7 @@ static adn_net_plan *find_plan(adn_net *net, int n, bool is_training)
     for (int i = 0; i < net->n_plan; i++)
         if (net->plans[i].batch.n == n && net->plans[i].batch.is_training == is_training)
             return &net->plans[i];
-    ADN_ASSERT(!"a batch of this size was planned");
+    adn_assert_failed("a batch of this size was planned", __FILE__, __LINE__);
 }
 
 static void *bound(const adn_net_io *io, adn_place place)
@@ -114,15 +112,6 @@ adn_status adn_net_learn(adn_net *net, int n, bool is_training, const adn_net_io
     return run_ops(p, p->phase_end[ADN_PHASE_EMIT], p->phase_end[ADN_PHASE_LEARN], io);
 }
 
-static bool is_finite(const adn_net *net, const void *values, size_t n)
-{
-    for (size_t k = 0; k < n; k++) {
-        double v = net->type == ADN_F32 ? (double)((const float *)values)[k] : ((const double *)values)[k];
-        if (!isfinite(v)) return false;
-    }
-    return true;
-}
-
 /* A layer's own name, or that of the last named one before it. */
 static const char *name_of(const adn_net *net, int layer)
 {
@@ -130,32 +119,26 @@ static const char *name_of(const adn_net *net, int layer)
     return net->spec.layers.layer[layer].name;
 }
 
-adn_status adn_net_find_bad(adn_net *net, int n, const adn_net_io *io, const char **out)
+adn_status adn_net_find_bad(adn_net *net, const char **out)
 {
-    const adn_net_plan *p = find_plan(net, n, true);
-    adn_net_io still = *io;
-    adn_status st = ADN_OK;
+    const adn_layer *layers = net->spec.layers.layer;
 
-    still.moves_stats = false;
-    net->bad_layer[0] = '\0';
-    for (int k = 0; k < p->head_end; k++) {
-        const adn_planned *op = &p->ops[k];
-        if (op->at[ADN_DST].place != ADN_AT_BUFFER) continue; /* what is emitted, the loss */
-        size_t count = adn_shape_count(op->desc.dst), bytes = count * adn_type_bytes(net->type);
-        void *host = adn_alloc(bytes);
-        if (host == NULL) return ADN_FAIL(ADN_NOMEM, "net: no memory to look for the layer");
-        st = run_op(op, &still);
-        if (st == ADN_OK) st = net->dev->ops->download(net->queue, host, op->args.p[ADN_DST], bytes);
-        if (st == ADN_OK) st = net->dev->ops->queue_sync(net->queue);
-        bool is_bad = st == ADN_OK && !is_finite(net, host, count);
-        adn_free(host);
+    for (int k = 0; k < net->n_tensor; k++) {
+        const adn_tensor *t = &net->tensors[k];
+        if (!t->is_stat) continue;
+        double *values = adn_alloc(t->count * sizeof(*values));
+        if (values == NULL) return ADN_FAIL(ADN_NOMEM, "net: no memory to look for the layer");
+        adn_status st = adn_net_export(net, k, NULL, values);
+        bool is_bad = false;
+        for (size_t i = 0; st == ADN_OK && i < t->count; i++) is_bad |= !isfinite(values[i]);
+        adn_free(values);
         if (st != ADN_OK) return st;
         if (is_bad) {
-            snprintf(net->bad_layer, sizeof(net->bad_layer), "%s", name_of(net, op->layer));
-            break;
+            *out = name_of(net, ADN_MAX(0, layers[t->layer].src - 1));
+            return ADN_OK;
         }
     }
-    *out = net->bad_layer;
+    *out = name_of(net, net->spec.layers.n - 1);
     return ADN_OK;
 }
 

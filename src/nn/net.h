@@ -47,7 +47,7 @@ typedef struct adn_net_plan {
     adn_planned *ops;
     int n_op, room_op;
     int phase_end[ADN_N_PHASE];
-    int head_end; /* operations up to and with the loss: what find_bad walks (emit left out) */
+    int head_end; /* operations up to and with the loss */
     adn_buffer *buffers;
     int n_buffer, room_buffer;
     size_t arena_bytes;
@@ -76,7 +76,6 @@ struct adn_net {
     size_t activation_bytes, workspace_bytes;
     adn_net_plan plans[ADN_MAX_BATCHES];
     int n_plan;
-    char bad_layer[64];
 };
 
 /* build.c: while a plan's operations are listed. */

@@ -134,9 +134,9 @@ adn_status adn_net_fwd(adn_net *net, int n, bool is_training, const adn_net_io *
 /* Forward through the head, loss; in training the gradients of all parameters too. */
 adn_status adn_net_learn(adn_net *net, int n, bool is_training, const adn_net_io *io) ADN_MUST_USE;
 
-/* After a loss that is not finite: runs the forward pass again, one operation at a time, and names the first
- * layer whose output is not finite (static memory of the net); "" if all are finite. Waits. */
-adn_status adn_net_find_bad(adn_net *net, int n, const adn_net_io *io, const char **out) ADN_MUST_USE;
+/* After a loss that was not finite: names the first layer whose output was not, by the running statistics of the
+ * norm behind it; the last layer if all of them are finite. Waits for the queue. The name lives as long as the net. */
+adn_status adn_net_find_bad(adn_net *net, const char **out) ADN_MUST_USE;
 
 typedef struct adn_net_sizes {
     size_t param_bytes, grad_bytes, activation_bytes, workspace_bytes;

@@ -6,7 +6,7 @@ static void touch(adn_net_plan *p, adn_at at, int op)
     if (at.place != ADN_AT_BUFFER) return;
     adn_buffer *f = &p->buffers[at.index];
     if (f->first < 0) f->first = op;
-    f->last = op;
+    f->last = ADN_MAX(f->last, op);
 }
 
 static bool meet(const adn_buffer *a, const adn_buffer *b)

@@ -1,0 +1,110 @@
+/* Stop + resume equals no stop, bit for bit, in bp, sync and greedy: weights, momenta, statistics, rows. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store.h"
+#include "suite.h"
+#include "tiny.h"
+
+static const char *const config = "seed: 3\n"
+                                  "until: 2ep\n"
+                                  "data: {name: cifar10, root: nowhere, batch: 16, augment: [crop 1, flip]}\n"
+                                  "model:\n"
+                                  "  units: [{conv: 6}, {pool: 2, conv: 8}, {residual: 8}]\n"
+                                  "  cuts: [1, 2]\n"
+                                  "aux: {kind: mlp, hidden: 1}\n"
+                                  "edge: {slots: 2}\n"
+                                  "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3, reset_momentum: true,\n"
+                                  "        schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
+                                  "eval: {every: 3st}\n"
+                                  "checkpoint: {every: 4st, keep: {last: 2, best: 1}}\n";
+
+static adn_dataset_pair data;
+
+static bool same(double a, double b)
+{
+    return (isnan(a) && isnan(b)) || a == b;
+}
+
+static void compare_rows(const tiny_rows *whole, const tiny_rows *first, const tiny_rows *second, int n_block)
+{
+    for (int i = 0; i < whole->n; i++) {
+        const adn_epoch_row *a = &whole->rows[i];
+        const adn_epoch_row *b = tiny_row(second, a->block, a->epoch);
+        if (b == NULL) b = tiny_row(first, a->block, a->epoch);
+        ck_assert_ptr_nonnull(b);
+        ck_assert_int_eq(a->steps, b->steps);
+        ck_assert_int_eq(a->samples, b->samples);
+        ck_assert_double_eq(a->train_loss, b->train_loss);
+        ck_assert_double_eq(a->train_top1, b->train_top1);
+        ck_assert(same(a->test_loss, b->test_loss));
+        ck_assert(same(a->test_top1, b->test_top1));
+    }
+    ck_assert_int_eq(first->n + second->n, whole->n);
+    ck_assert_int_eq(whole->n, 2 * n_block);
+}
+
+static void stop_and_resume(const char *mode, int64_t stop_at)
+{
+    const char *const overrides[] = {mode, NULL};
+    const char *dir = adn_test_dir();
+    adn_config *conf = tiny_config(config, overrides);
+    tiny_run whole, first, second;
+    adn_ckpt_info info;
+    char *path = NULL;
+
+    tiny_open(&whole, conf, &data, &(tiny_options){.dir = adn_test_dir()});
+    ck_assert_int_eq(adn_run_threads(whole.run), ADN_OK);
+
+    tiny_open(&first, conf, &data, &(tiny_options){.dir = dir, .stop_at = stop_at});
+    ck_assert_int_eq(adn_run_threads(first.run), ADN_STOPPED);
+    ck_assert_int_eq(adn_run_step(first.run), stop_at);
+    ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
+    ck_assert_int_eq(info.step, stop_at);
+    ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
+
+    tiny_open(&second, conf, &data, &(tiny_options){.dir = dir, .load = path, .load_step = info.step});
+    ck_assert_int_eq(adn_run_threads(second.run), ADN_OK);
+    ck_assert_uint_eq(tiny_run_hash(&whole), tiny_run_hash(&second));
+    compare_rows(&whole.rows, &first.rows, &second.rows, whole.plan.n_block);
+    adn_free(path);
+    tiny_close(&whole);
+    tiny_close(&first);
+    tiny_close(&second);
+    adn_config_free(conf);
+}
+
+/* 69 = 4 x 16 + 5: five steps an epoch, ten in all (a block, in greedy). */
+START_TEST(bp_resumes_exactly)
+{
+    for (int64_t stop = 1; stop < 10; stop += 2) stop_and_resume("mode=bp", stop);
+}
+END_TEST
+
+START_TEST(sync_resumes_exactly)
+{
+    for (int64_t stop = 1; stop < 10; stop++) stop_and_resume("mode=sync", stop);
+}
+END_TEST
+
+START_TEST(greedy_resumes_exactly)
+{
+    for (int64_t stop = 2; stop < 30; stop += 5) stop_and_resume("mode=greedy", stop);
+}
+END_TEST
+
+int main(void)
+{
+    tiny_data(&data, 69, 21, 8, 8, 3, 4);
+    Suite *suite = suite_create("resume");
+    TCase *tc = tcase_create("resume");
+    tcase_set_timeout(tc, 0);
+    tcase_add_test(tc, bp_resumes_exactly);
+    tcase_add_test(tc, sync_resumes_exactly);
+    tcase_add_test(tc, greedy_resumes_exactly);
+    suite_add_tcase(suite, tc);
+    int result = adn_suite_run(suite);
+    tiny_data_clear(&data);
+    return result;
+}

@@ -1,0 +1,231 @@
+/* Runs as a whole: no allocation in a step, divergence, greedy, odd ends of epochs, every failing call. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store.h"
+#include "suite.h"
+#include "tiny.h"
+
+static const char *const config = "seed: 3\n"
+                                  "mode: sync\n"
+                                  "until: 2ep\n"
+                                  "data: {name: cifar10, root: nowhere, batch: 16, augment: [crop 1, flip]}\n"
+                                  "model:\n"
+                                  "  units: [{conv: 6}, {pool: 2, conv: 8}, {residual: 8}]\n"
+                                  "  cuts: [1, 2]\n"
+                                  "aux: {kind: mlp, hidden: 1}\n"
+                                  "edge: {slots: 2}\n"
+                                  "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3}\n";
+
+static int64_t calls_at[64];
+static int n_asked;
+
+static bool count_calls(void *user)
+{
+    (void)user;
+    if (n_asked < (int)ADN_COUNT(calls_at)) calls_at[n_asked] = (int64_t)adn_alloc_calls();
+    n_asked++;
+    return false;
+}
+
+START_TEST(a_step_allocates_nothing)
+{
+    adn_dataset_pair data;
+    adn_config *conf = tiny_config(config, NULL);
+    adn_plan plan;
+    adn_device *dev;
+    adn_run *run;
+
+    tiny_data(&data, 320, 20, 8, 8, 3, 4); /* 20 steps an epoch */
+    ck_assert_int_eq(adn_plan_create(conf, &data, &plan), ADN_OK);
+    ck_assert_int_eq(adn_cpu_open(&dev), ADN_OK);
+    adn_run_conf rc = {.plan = &plan, .data = &data, .dev = dev, .type = ADN_F32, .must_stop = count_calls};
+    ck_assert_int_eq(adn_run_create(&rc, &run), ADN_OK);
+    n_asked = 0;
+    ck_assert_int_eq(adn_run_threads(run), ADN_OK);
+    ck_assert_int_eq(n_asked, 40);
+    for (int i = 1; i < 40; i++) /* the test pass and the epoch's row too */
+        ck_assert_msg(calls_at[i] == calls_at[0], "step %d allocated %lld blocks", i, (long long)(calls_at[i] - calls_at[0]));
+    adn_run_destroy(run);
+    dev->ops->close(dev);
+    adn_plan_clear_all(&plan);
+    adn_config_free(conf);
+    tiny_data_clear(&data);
+}
+END_TEST
+
+START_TEST(a_loss_that_is_not_finite_ends_the_run_and_names_block_step_and_layer)
+{
+    adn_dataset_pair data;
+    const char *const overrides[] = {"optim.lr=1000", "until=200ep", NULL};
+    adn_config *conf = tiny_config(config, overrides);
+    tiny_run t;
+
+    tiny_data(&data, 64, 16, 8, 8, 3, 4);
+    tiny_open(&t, conf, &data, &(tiny_options){0});
+    adn_test_log_clear();
+    ck_assert_int_eq(adn_run_threads(t.run), ADN_DIVERGED);
+    ck_assert_msg(strstr(adn_test_log(), "block ") != NULL, "%s", adn_test_log());
+    ck_assert_msg(strstr(adn_test_log(), ", step ") != NULL, "%s", adn_test_log());
+    ck_assert_msg(strstr(adn_test_log(), "first layer whose output is not finite is ") != NULL, "%s", adn_test_log());
+    tiny_close(&t);
+    adn_config_free(conf);
+    tiny_data_clear(&data);
+}
+END_TEST
+
+/* In greedy block 0 learns alone first: exactly what it does in sync. Later it only runs forward. */
+START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
+{
+    adn_dataset_pair data;
+    /* the same bits need the same teams */
+    const char *const same_teams[] = {"mode=greedy", "blocks=[{threads: 1}, {threads: 1}, {threads: 1}]", NULL};
+    const char *const sync_teams[] = {"blocks=[{threads: 1}, {threads: 1}, {threads: 1}]", NULL};
+    adn_config *sync = tiny_config(config, sync_teams), *greedy = tiny_config(config, same_teams);
+    tiny_run a, b;
+
+    tiny_data(&data, 69, 21, 8, 8, 3, 4);
+    tiny_open(&a, sync, &data, &(tiny_options){0});
+    tiny_open(&b, greedy, &data, &(tiny_options){0});
+    ck_assert_int_eq(adn_run_threads(a.run), ADN_OK);
+    ck_assert_int_eq(adn_run_threads(b.run), ADN_OK);
+    ck_assert_uint_eq(tiny_hash(adn_stage_net(adn_run_stage(a.run, 0)), adn_stage_momenta(adn_run_stage(a.run, 0))),
+                      tiny_hash(adn_stage_net(adn_run_stage(b.run, 0)), adn_stage_momenta(adn_run_stage(b.run, 0))));
+    ck_assert_uint_ne(tiny_hash(adn_stage_net(adn_run_stage(a.run, 1)), adn_stage_momenta(adn_run_stage(a.run, 1))),
+                      tiny_hash(adn_stage_net(adn_run_stage(b.run, 1)), adn_stage_momenta(adn_run_stage(b.run, 1))));
+    for (int e = 1; e <= 2; e++) {
+        ck_assert_double_eq(tiny_row(&a.rows, 0, e)->train_loss, tiny_row(&b.rows, 0, e)->train_loss);
+        ck_assert_double_eq(tiny_row(&a.rows, 0, e)->test_loss, tiny_row(&b.rows, 0, e)->test_loss);
+        ck_assert_ptr_nonnull(tiny_row(&b.rows, 2, e));
+    }
+    ck_assert_int_eq(b.rows.n, 6);
+    tiny_close(&a);
+    tiny_close(&b);
+    adn_config_free(sync);
+    adn_config_free(greedy);
+    tiny_data_clear(&data);
+}
+END_TEST
+
+static void run_rows(int n_train, const char *const *overrides, tiny_run *t)
+{
+    adn_dataset_pair data;
+    adn_config *conf = tiny_config(config, overrides);
+
+    tiny_data(&data, n_train, 21, 8, 8, 3, 4);
+    tiny_open(t, conf, &data, &(tiny_options){0});
+    ck_assert_int_eq(adn_run_threads(t->run), ADN_OK);
+    tiny_close(t);
+    adn_config_free(conf);
+    tiny_data_clear(&data);
+}
+
+START_TEST(a_last_batch_of_one_sample_is_left_out)
+{
+    tiny_run t;
+    run_rows(33, NULL, &t);
+    ck_assert_int_eq(tiny_row(&t.rows, 0, 1)->samples, 32);
+    ck_assert_int_eq(tiny_row(&t.rows, 2, 2)->steps, 4);
+}
+END_TEST
+
+START_TEST(drop_last_leaves_the_short_batch_out)
+{
+    tiny_run t;
+    const char *const overrides[] = {"data.drop_last=true", NULL};
+    run_rows(45, overrides, &t);
+    ck_assert_int_eq(tiny_row(&t.rows, 0, 1)->samples, 32);
+}
+END_TEST
+
+START_TEST(an_unfinished_last_epoch_has_rows_and_a_test)
+{
+    tiny_run t;
+    const char *const overrides[] = {"until=4st", NULL};
+    run_rows(48, overrides, &t); /* 3 steps an epoch */
+    for (int j = 0; j < 3; j++) {
+        ck_assert_int_eq(tiny_row(&t.rows, j, 2)->steps, 4);
+        ck_assert_int_eq(tiny_row(&t.rows, j, 2)->samples, 64);
+        ck_assert(isfinite(tiny_row(&t.rows, j, 2)->test_top1));
+    }
+}
+END_TEST
+
+START_TEST(a_batch_larger_than_the_set_is_one_short_batch)
+{
+    tiny_run t;
+    const char *const overrides[] = {"data.batch=64", NULL};
+    run_rows(40, overrides, &t);
+    ck_assert_int_eq(tiny_row(&t.rows, 1, 2)->steps, 2);
+    ck_assert_int_eq(tiny_row(&t.rows, 1, 2)->samples, 80);
+}
+END_TEST
+
+/* The n-th failing call of the device, then of our allocator, from n = 1 on: the right status, nothing leaks. */
+static adn_status whole(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev)
+{
+    adn_status st;
+    adn_plan plan = {0};
+    adn_run *run = NULL;
+
+    ADN_TRY(st, adn_plan_create(conf, data, &plan), done);
+    adn_run_conf rc = {.plan = &plan, .data = data, .dev = dev, .type = ADN_F32};
+    ADN_TRY(st, adn_run_create(&rc, &run), done);
+    st = adn_run_threads(run);
+done:
+    adn_run_destroy(run);
+    adn_plan_clear_all(&plan);
+    return st;
+}
+
+START_TEST(every_failing_call_gives_its_status_and_leaks_nothing)
+{
+    adn_dataset_pair data;
+    const char *const overrides[] = {"until=2st", "model.units=[{conv: 4}, {residual: 4}]", "model.cuts=[1]", NULL};
+    adn_config *conf = tiny_config(config, overrides);
+    adn_device *cpu, *dev;
+    adn_status st = ADN_DEVICE;
+    int64_t n, live;
+
+    tiny_data(&data, 32, 5, 4, 4, 3, 2);
+    ck_assert_int_eq(adn_cpu_open(&cpu), ADN_OK);
+    ck_assert_int_eq(adn_faulty_open(cpu, &dev), ADN_OK);
+    live = adn_alloc_live();
+    for (n = 1; st != ADN_OK; n += n < 40 ? 1 : 7) {
+        adn_faulty_arm(dev, n);
+        st = whole(conf, &data, dev);
+        ck_assert_msg(st == ADN_OK || st == ADN_DEVICE, "call %lld: %s", (long long)n, adn_status_name(st));
+        ck_assert_int_eq(adn_alloc_live(), live);
+    }
+    ck_assert_int_gt(n, 100);
+    adn_faulty_arm(dev, 0);
+    st = ADN_NOMEM;
+    for (n = 1; st != ADN_OK; n++) {
+        adn_alloc_fail_at(n);
+        st = whole(conf, &data, dev);
+        adn_alloc_fail_at(0);
+        ck_assert_msg(st == ADN_OK || st == ADN_NOMEM, "allocation %lld: %s", (long long)n, adn_status_name(st));
+        ck_assert_int_eq(adn_alloc_live(), live);
+    }
+    dev->ops->close(dev);
+    adn_config_free(conf);
+    tiny_data_clear(&data);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("run");
+    TCase *tc = tcase_create("run");
+    tcase_add_test(tc, a_step_allocates_nothing);
+    tcase_add_test(tc, a_loss_that_is_not_finite_ends_the_run_and_names_block_step_and_layer);
+    tcase_add_test(tc, greedy_trains_the_first_block_as_sync_does_and_then_leaves_it);
+    tcase_add_test(tc, a_last_batch_of_one_sample_is_left_out);
+    tcase_add_test(tc, drop_last_leaves_the_short_batch_out);
+    tcase_add_test(tc, an_unfinished_last_epoch_has_rows_and_a_test);
+    tcase_add_test(tc, a_batch_larger_than_the_set_is_one_short_batch);
+    tcase_add_test(tc, every_failing_call_gives_its_status_and_leaks_nothing);
+    suite_add_tcase(suite, tc);
+    return adn_suite_run(suite);
+}

@@ -1,0 +1,26 @@
+/* What a mutant is tried on: three blocks, one slot an edge, a few steps with delays. */
+#include "suite.h"
+#include "tiny.h"
+
+static const char *const config = "mode: sync\nuntil: 2ep\n"
+                                  "data: {name: cifar10, root: nowhere, batch: 8, augment: [flip]}\n"
+                                  "model: {units: [{conv: 4}, {conv: 6}, {residual: 6}], cuts: every}\n"
+                                  "aux: {kind: linear}\nclassifier: {hidden: 0}\nedge: {slots: 1}\n";
+
+int main(void)
+{
+    adn_dataset_pair data;
+    adn_config *conf = tiny_config(config, NULL);
+    adn_status st = ADN_OK;
+
+    tiny_data(&data, 64, 16, 8, 8, 3, 4);
+    for (uint64_t jitter = 0; jitter < 3 && st == ADN_OK; jitter++) {
+        tiny_run t;
+        tiny_open(&t, conf, &data, &(tiny_options){.jitter = jitter});
+        st = adn_run_threads(t.run);
+        tiny_close(&t);
+    }
+    adn_config_free(conf);
+    tiny_data_clear(&data);
+    return st == ADN_OK ? 0 : 1;
+}

@@ -1,0 +1,151 @@
+/* Tiny experiments. */
+#include "tiny.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "core/rng.h"
+#include "suite.h"
+
+static void fill_split(adn_dataset *s, int n, int h, int w, int c, int classes, uint64_t seed)
+{
+    size_t image = (size_t)(h * w * c);
+    uint8_t *pixels = adn_alloc((size_t)n * image), *labels = adn_alloc((size_t)n);
+
+    ADN_ASSERT(pixels != NULL && labels != NULL);
+    for (int i = 0; i < n; i++) {
+        labels[i] = (uint8_t)(adn_rng_draw(seed, ADN_RNG_TEST, 1, (uint64_t)i).u[0] % (uint32_t)classes);
+        for (size_t k = 0; k < image; k++) {
+            uint32_t noise = adn_rng_draw(seed, ADN_RNG_TEST, 2 + (uint64_t)i, k).u[0] % 120;
+            uint32_t sign = (k / (size_t)c % (size_t)classes) == labels[i] ? 110 : 20;
+            pixels[(size_t)i * image + k] = (uint8_t)(noise + sign);
+        }
+    }
+    *s = (adn_dataset){.n = n, .h = h, .w = w, .c = c, .classes = classes, .pixels = pixels, .labels = labels};
+}
+
+void tiny_data(adn_dataset_pair *out, int n_train, int n_test, int h, int w, int c, int classes)
+{
+    *out = (adn_dataset_pair){0};
+    fill_split(&out->train, n_train, h, w, c, classes, 11);
+    fill_split(&out->test, n_test, h, w, c, classes, 12);
+    for (int k = 0; k < c; k++) {
+        out->mean[k] = 0.4 + 0.01 * k;
+        out->std[k] = 0.2 + 0.01 * k;
+    }
+}
+
+void tiny_data_clear(adn_dataset_pair *data)
+{
+    adn_free((void *)(uintptr_t)data->train.pixels);
+    adn_free((void *)(uintptr_t)data->train.labels);
+    adn_free((void *)(uintptr_t)data->test.pixels);
+    adn_free((void *)(uintptr_t)data->test.labels);
+    *data = (adn_dataset_pair){0};
+}
+
+adn_config *tiny_config(const char *yaml, const char *const *overrides)
+{
+    adn_config *conf = NULL;
+    char *text = adn_format("version: 1\n%s", yaml);
+    int n = 0;
+    char *path = adn_format("%s/tiny.yaml", adn_test_dir());
+
+    ADN_ASSERT(text != NULL && path != NULL);
+    ADN_ASSERT(adn_file_write(path, text, strlen(text)) == ADN_OK);
+    while (overrides != NULL && overrides[n] != NULL) n++;
+    if (adn_config_load(path, overrides, n, &conf) != ADN_OK) ck_abort_msg("%s", adn_test_log());
+    adn_free(text);
+    adn_free(path);
+    return conf;
+}
+
+const adn_epoch_row *tiny_row(const tiny_rows *r, int block, int epoch)
+{
+    for (int i = 0; i < r->n; i++)
+        if (r->rows[i].block == block && r->rows[i].epoch == epoch) return &r->rows[i];
+    return NULL;
+}
+
+static adn_status keep_row(void *user, const adn_epoch_row *row)
+{
+    tiny_run *t = user;
+    ADN_ASSERT(t->rows.n < TINY_ROWS);
+    t->rows.rows[t->rows.n++] = *row;
+    return ADN_OK;
+}
+
+static bool must_stop(void *user)
+{
+    tiny_run *t = user;
+    return t->stop_at > 0 && t->first_step + t->asked++ >= t->stop_at;
+}
+
+static void count_save(void *user, const adn_ckpt_info *info)
+{
+    (void)info;
+    ((tiny_run *)user)->n_save++;
+}
+
+void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data, const tiny_options *o)
+{
+    *t = (tiny_run){.stop_at = o->stop_at, .first_step = o->load_step, .dev = o->dev};
+    ADN_ASSERT(adn_plan_create(conf, data, &t->plan) == ADN_OK);
+    if (t->dev == NULL) ADN_ASSERT(adn_cpu_open(&t->dev) == ADN_OK);
+    adn_run_conf rc = {.plan = &t->plan,
+                       .data = data,
+                       .dev = t->dev,
+                       .type = o->type,
+                       .jitter = o->jitter,
+                       .must_stop = must_stop,
+                       .on_row = keep_row,
+                       .on_save = count_save,
+                       .user = t};
+    ADN_ASSERT(adn_run_create(&rc, &t->run) == ADN_OK);
+    if (o->dir != NULL) ADN_ASSERT(adn_run_set_dir(t->run, o->dir) == ADN_OK);
+    if (o->load != NULL) ADN_ASSERT(adn_run_load(t->run, o->load, o->load_step, true) == ADN_OK);
+}
+
+void tiny_close(tiny_run *t)
+{
+    adn_run_destroy(t->run);
+    t->dev->ops->close(t->dev);
+    adn_plan_clear_all(&t->plan);
+}
+
+static uint64_t mix(uint64_t h, const double *values, size_t n)
+{
+    const unsigned char *bytes = (const unsigned char *)values;
+    for (size_t i = 0; i < n * sizeof(*values); i++) h = (h ^ bytes[i]) * 0x100000001b3u;
+    return h;
+}
+
+uint64_t tiny_hash(adn_net *net, void *momenta)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+
+    for (int i = 0; i < adn_net_n_tensor(net); i++) {
+        const adn_tensor *t = adn_net_tensor(net, i);
+        double *values = adn_alloc(t->count * sizeof(*values));
+        ADN_ASSERT(values != NULL);
+        ADN_ASSERT(adn_net_export(net, i, adn_net_params(net), values) == ADN_OK);
+        h = mix(h, values, t->count);
+        if (!t->is_stat) {
+            ADN_ASSERT(adn_net_export(net, i, momenta, values) == ADN_OK);
+            h = mix(h, values, t->count);
+        }
+        adn_free(values);
+    }
+    return h;
+}
+
+uint64_t tiny_run_hash(tiny_run *t)
+{
+    uint64_t h = 0;
+    for (int j = 0; j < t->plan.n_block; j++) {
+        adn_stage *s = adn_run_stage(t->run, j);
+        h = h * 31 + tiny_hash(adn_stage_net(s), adn_stage_momenta(s));
+    }
+    return h;
+}
