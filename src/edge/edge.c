@@ -13,6 +13,7 @@ typedef struct lane_state {
     int n;
     int64_t pushed, pulled;
     double wait_out_s, wait_in_s;
+    bool producer_waits, consumer_waits;
 } lane_state;
 
 struct adn_edge {
@@ -117,8 +118,10 @@ adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot *
     int i = -1;
 
     pthread_mutex_lock(&e->lock);
+    l->producer_waits = true;
     while (!e->is_aborted && !e->is_left && (i = adn_replay_write(l->states, l->n)) < 0)
         pthread_cond_wait(&e->changed, &e->lock);
+    l->producer_waits = false;
     l->wait_out_s += adn_now() - start;
     if (e->is_aborted) {
         st = ADN_STOPPED;
@@ -182,9 +185,11 @@ adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **ou
     int i = -1;
 
     pthread_mutex_lock(&e->lock);
+    l->consumer_waits = true;
     while (!e->is_aborted && (i = adn_replay_read(l->states, l->n)) < 0 && !marker_is_next(e, lane, i) &&
            !e->is_closed)
         pthread_cond_wait(&e->changed, &e->lock);
+    l->consumer_waits = false;
     l->wait_in_s += adn_now() - start;
     if (e->is_aborted) {
         st = ADN_STOPPED;
@@ -244,8 +249,11 @@ int64_t adn_edge_pop_marker(adn_edge *e)
 adn_edge_stats adn_edge_counts(adn_edge *e)
 {
     pthread_mutex_lock(&e->lock);
-    const lane_state *l = &e->lanes[ADN_LANE_TRAIN];
-    adn_edge_stats s = {l->pushed, l->pulled, l->wait_out_s, l->wait_in_s};
+    const lane_state *l = &e->lanes[ADN_LANE_TRAIN], *t = &e->lanes[ADN_LANE_TEST];
+    adn_edge_stats s = {l->pushed,    l->pulled,
+                        l->wait_out_s, l->wait_in_s,
+                        l->producer_waits || t->producer_waits,
+                        l->consumer_waits || t->consumer_waits};
     pthread_mutex_unlock(&e->lock);
     return s;
 }

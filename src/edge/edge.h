@@ -63,6 +63,7 @@ void adn_edge_abort(adn_edge *e);
 typedef struct adn_edge_stats {
     int64_t pushed, pulled;
     double wait_out_s, wait_in_s; /* of the producer for a slot, of the consumer for a batch (training lane) */
+    bool producer_waits, consumer_waits; /* now, on either lane */
 } adn_edge_stats;
 adn_edge_stats adn_edge_counts(adn_edge *e);
 

@@ -1,5 +1,6 @@
 /* Builds a pipeline from its plan, starts its threads, joins them. */
 #include <math.h>
+#include <stdio.h>
 
 #include "pipeline/inside.h"
 
@@ -162,6 +163,18 @@ join:
 adn_run_view adn_run_look(adn_run *r)
 {
     return (adn_run_view){atomic_load(&r->source.steps), adn_edge_counts(r->edges[0]).wait_in_s};
+}
+
+void adn_run_tell_waits(adn_run *r)
+{
+    for (int j = 0; j < r->plan->n_block; j++) {
+        adn_edge_stats e = adn_edge_counts(r->edges[j]);
+        char producer[24] = "the loader";
+        if (j > 0) snprintf(producer, sizeof(producer), "block %d", j - 1);
+        if (e.producer_waits) adn_warn("%s waits for a slot that block %d frees", producer, j);
+        if (e.consumer_waits) adn_warn("block %d waits for a batch from %s", j, producer);
+        if (!e.producer_waits && !e.consumer_waits) adn_warn("nobody waits between %s and block %d", producer, j);
+    }
 }
 
 adn_stage *adn_run_stage(adn_run *r, int block)

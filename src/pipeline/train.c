@@ -24,6 +24,8 @@ typedef struct training {
     _Atomic bool is_over;
     double start_s;
     int64_t first_step;
+    int64_t seen_done; /* steps and tests when progress was last seen, and when that was */
+    double seen_s;
     adn_train_start start;
 } training;
 
@@ -299,6 +301,23 @@ static void heartbeat(training *t, const adn_tick *tick)
     adn_json_clear(&j);
 }
 
+/* A run that stands still says who waits for whom, once a minute. */
+static void watch_for_hang(training *t, const adn_tick *tick)
+{
+    const double patience_s = 60;
+    int64_t done = tick->source_steps;
+
+    for (int j = 0; j < tick->n_block; j++) done += tick->blocks[j].steps + tick->blocks[j].tests;
+    if (done != t->seen_done) {
+        t->seen_done = done;
+        t->seen_s = adn_now();
+    } else if (adn_now() - t->seen_s > patience_s) {
+        adn_warn("no step was finished for %.0f s", patience_s);
+        adn_run_tell_waits(t->run);
+        t->seen_s = adn_now();
+    }
+}
+
 static adn_status watch_it(training *t)
 {
     adn_thread thread;
@@ -312,6 +331,7 @@ static adn_status watch_it(training *t)
         struct timespec nap = {0, 50 * 1000 * 1000};
         nanosleep(&nap, NULL);
         look(t, &tick);
+        watch_for_hang(t, &tick);
         pthread_mutex_lock(&t->lock);
         if (t->watch->on_tick != NULL) t->watch->on_tick(t->watch->user, &tick);
         pthread_mutex_unlock(&t->lock);
