@@ -142,6 +142,7 @@ static const adn_device_ops cpu_ops = {
     .queue_destroy = adn_cpu_queue_destroy,
     .queue_sync = adn_cpu_queue_sync,
     .queue_profile = adn_cpu_queue_profile,
+    .queue_rates = adn_cpu_queue_rates,
     .event_create = adn_cpu_event_create,
     .event_destroy = adn_cpu_event_destroy,
     .event_record = adn_cpu_event_record,

@@ -51,6 +51,8 @@ adn_status adn_cpu_queue_profile(adn_queue *q, adn_profile *out);
 adn_status adn_cpu_queue_run(const adn_cpu_op *op, const adn_op_args *args);
 adn_status adn_cpu_queue_copy(adn_queue *q, void *dst, const void *src, size_t bytes);
 adn_status adn_cpu_queue_fill(adn_queue *q, void *dst, int byte, size_t bytes);
+double adn_cpu_work_s(int n_thread); /* on the worker: seconds of work of a team of that size so far */
+adn_status adn_cpu_queue_rates(adn_queue *q, adn_rates *out); /* cpu_rates.c */
 /* Runs fn(user) on the worker, in order, and waits for it: planning. Gives what fn returned. */
 adn_status adn_cpu_queue_call(adn_queue *q, adn_status (*fn)(void *user), void *user);
 adn_status adn_cpu_event_create(adn_device *dev, adn_event **out);

@@ -123,16 +123,25 @@ static void announce_ranges(const adn_cpu_op *op, const adn_op_args *args)
     }
 }
 
+/* A worker alone counts its own processor's time: workers may share cores, and waiting for one is no work. A team
+ * counts time that goes by. */
+double adn_cpu_work_s(int n_thread)
+{
+    struct timespec t;
+    clock_gettime(n_thread == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static void run_op(cpu_queue *q, const cmd *c)
 {
     const adn_cpu_op *op = c->u.run.op;
     adn_op_kind kind = op->base.desc.kind;
-    double start = adn_now();
+    double start = adn_cpu_work_s(q->base.conf.n_thread);
 
     announce_ranges(op, &c->u.run.args);
     adn_status st = op->run(op, &c->u.run.args);
     if (st != ADN_OK) atomic_store(&q->failed, st);
-    q->profile.seconds[kind] += adn_now() - start;
+    q->profile.seconds[kind] += adn_cpu_work_s(q->base.conf.n_thread) - start;
     q->profile.runs[kind]++;
     q->profile.macs[kind] += adn_op_macs(&op->base.desc);
     q->profile.bytes[kind] += adn_op_bytes(&op->base.desc);

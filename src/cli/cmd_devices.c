@@ -1,0 +1,169 @@
+/* adonis devices and doctor: what this machine has for training, and what is wrong with it. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "core/json.h"
+#include "core/thread.h"
+
+typedef struct machine {
+    int n_core;
+    int64_t memory_mib, free_mib;
+    char model[128];
+} machine;
+
+static void read_model(char *out, size_t room)
+{
+    char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+
+    snprintf(out, room, "unknown");
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+        const char *value = strstr(line, ": ");
+        if (strncmp(line, "model name", 10) != 0 || value == NULL) continue;
+        snprintf(out, room, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
+        break;
+    }
+    if (f != NULL) fclose(f);
+}
+
+static int64_t pages_mib(int name)
+{
+    int64_t pages = sysconf(name), bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 ? pages * (bytes / 1024) / 1024 : 0;
+}
+
+static machine look(void)
+{
+    int cores[1024];
+    machine m = {.n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores)),
+                 .memory_mib = pages_mib(_SC_PHYS_PAGES),
+                 .free_mib = pages_mib(_SC_AVPHYS_PAGES)};
+    read_model(m.model, sizeof(m.model));
+    return m;
+}
+
+static adn_status print_json(adn_json *j)
+{
+    adn_status st = j->failed ? ADN_FAIL(ADN_NOMEM, "no memory for the table") : ADN_OK;
+    if (st == ADN_OK) printf("%s\n", j->text);
+    adn_json_clear(j);
+    return st;
+}
+
+adn_status cmd_devices(int argc, char **argv)
+{
+    adn_cli_args args;
+    adn_json j = {0};
+    adn_status st = adn_cli_read(argc, argv, 0, 0, &args);
+
+    if (st != ADN_OK) return st;
+    machine m = look();
+    if (!adn_cli_has(&args, "--json")) {
+        printf("%-7s  %5s  %10s  %10s  %s\n", "device", "cores", "memory MiB", "free MiB", "model");
+        printf("%-7s  %5d  %10lld  %10lld  %s\n", "cpu", m.n_core, (long long)m.memory_mib,
+               (long long)m.free_mib, m.model);
+        return ADN_OK;
+    }
+    adn_json_open(&j, NULL, '[');
+    adn_json_open(&j, NULL, '{');
+    adn_json_string(&j, "device", "cpu");
+    adn_json_int(&j, "cores", m.n_core);
+    adn_json_int(&j, "memory_mib", m.memory_mib);
+    adn_json_int(&j, "free_mib", m.free_mib);
+    adn_json_string(&j, "model", m.model);
+    adn_json_close(&j, '}');
+    adn_json_close(&j, ']');
+    return print_json(&j);
+}
+
+/* --- doctor */
+
+typedef struct finding {
+    const char *what, *state; /* ok | low | missing | bad */
+    char text[200];
+} finding;
+
+static finding check_cores(const machine *m)
+{
+    finding f = {.what = "cores", .state = m->n_core >= 2 ? "ok" : "low"};
+    snprintf(f.text, sizeof(f.text), "%d%s", m->n_core,
+             m->n_core >= 2 ? "" : ": blocks take turns on one core");
+    return f;
+}
+
+static finding check_memory(const machine *m)
+{
+    const int64_t little_mib = 2048; /* dgl4 at batch 128 and CIFAR-10 in memory fit */
+    finding f = {.what = "memory", .state = m->memory_mib >= little_mib ? "ok" : "low"};
+    snprintf(f.text, sizeof(f.text),
+             "%lld MiB, %lld free; `adonis plan CONFIG` says what a run needs",
+             (long long)m->memory_mib, (long long)m->free_mib);
+    return f;
+}
+
+static finding check_disk(void)
+{
+    const double little_gib = 1;
+    const char *where = access("runs", F_OK) == 0 ? "runs" : ".";
+    struct statvfs v;
+    finding f = {.what = "disk", .state = "bad"};
+
+    if (statvfs(where, &v) != 0 || access(where, W_OK) != 0) {
+        snprintf(f.text, sizeof(f.text), "%s: cannot be written; runs go there", where);
+        return f;
+    }
+    double gib = (double)v.f_bavail * (double)v.f_frsize / (1 << 30);
+    f.state = gib >= little_gib ? "ok" : "low";
+    snprintf(f.text, sizeof(f.text), "%.1f GiB free for runs/", gib);
+    return f;
+}
+
+static finding check_data(void)
+{
+    static const char folder[] = "/usr/share/datasets/fashion-mnist";
+    static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                                        "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+    finding f = {.what = "Fashion-MNIST", .state = "ok"};
+
+    snprintf(f.text, sizeof(f.text), "%s", folder);
+    for (size_t i = 0; i < ADN_COUNT(names); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s/%s.gz", folder, names[i]);
+        if (access(path, R_OK) == 0) continue;
+        f.state = "missing";
+        snprintf(f.text, sizeof(f.text), "%s is not there; tools/deps data installs it", path);
+        break;
+    }
+    return f;
+}
+
+adn_status cmd_doctor(int argc, char **argv)
+{
+    adn_cli_args args;
+    adn_json j = {0};
+    adn_status st = adn_cli_read(argc, argv, 0, 0, &args);
+
+    if (st != ADN_OK) return st;
+    machine m = look();
+    bool is_json = adn_cli_has(&args, "--json"), is_well = true;
+    const finding all[] = {check_cores(&m), check_memory(&m), check_disk(), check_data()};
+    adn_json_open(&j, NULL, '[');
+    for (size_t i = 0; i < ADN_COUNT(all); i++) {
+        is_well = is_well && strcmp(all[i].state, "bad") != 0;
+        if (!is_json) printf("%-7s  %-13s  %s\n", all[i].state, all[i].what, all[i].text);
+        adn_json_open(&j, NULL, '{');
+        adn_json_string(&j, "what", all[i].what);
+        adn_json_string(&j, "state", all[i].state);
+        adn_json_string(&j, "text", all[i].text);
+        adn_json_close(&j, '}');
+    }
+    adn_json_close(&j, ']');
+    if (is_json) st = print_json(&j);
+    adn_json_clear(&j);
+    if (st == ADN_OK && !is_well)
+        st = ADN_FAIL(ADN_FAILED, "doctor: training cannot work here: see `bad` in the table");
+    return st;
+}

@@ -1,0 +1,24 @@
+/* adonis plan: blocks, edges and memory of a config; trains nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "adonis/train.h"
+#include "cli/args.h"
+
+adn_status cmd_plan(int argc, char **argv)
+{
+    adn_cli_args args;
+    adn_config *conf = NULL;
+    char *text = NULL;
+    adn_status st = adn_cli_read(argc, argv, 1, 1, &args);
+
+    if (st != ADN_OK) return st;
+    ADN_TRY(st, adn_config_load(args.words[0], args.overrides, args.n_override, &conf), done);
+    ADN_TRY(st, adn_plan_text(conf, adn_cli_has(&args, "--json"), &text), done);
+    size_t n = strlen(text);
+    printf("%s%s", text, n > 0 && text[n - 1] == '\n' ? "" : "\n");
+done:
+    adn_free(text);
+    adn_config_free(conf);
+    return st;
+}

@@ -1,0 +1,102 @@
+/* The one table of commands. */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "config/parse.h"
+
+/* Macros for parts of a row, which clang-format takes for blocks of statements. */
+/* clang-format off */
+#define LATER(n, u, s) {.name = n, .usage = u, .summary = s}
+#define OPTIONS(...) .options = (const adn_cli_option[]){__VA_ARGS__, {NULL, NULL, NULL}}
+#define JSON {"--json", NULL, "the table as JSON"}
+/* clang-format on */
+
+static const char train_text[] =
+    "Trains what CONFIG says into the folder RUNS/NAME. The same command again goes on\n"
+    "where an unfinished run stopped, bit for bit, and says so of a finished one. Another\n"
+    "config under a name that is taken is refused: give it a name of its own (name=NAME),\n"
+    "or --new.\n"
+    "\n"
+    "Ctrl-C or SIGTERM once: finishes the step, saves, exits 75; the same command goes on.\n"
+    "Twice: exits at once (130 or 143); the run goes on from its last checkpoint.\n";
+
+static const char eval_text[] =
+    "RUN is a run's folder, or its name under runs/. NAME is as `ckpt ls` prints it.\n"
+    "Prints a row a block, the numbers of epochs.csv to the last digit.\n";
+
+static const char bench_text[] =
+    "Trains steps without tests, checkpoints or a run's folder. Prints images a second of\n"
+    "each block and in all, and for each kind of operation its share of the time, its\n"
+    "rate, and its floor: multiply-adds over the best rate measured for that kind, bytes\n"
+    "over copy bandwidth.\n";
+
+static const char config_text[] = "check: reads the file alone, opens no data and no device.\n"
+                                  "show:  every key with its value and origin.\n"
+                                  "doc:   every key with its type, range, default and meaning.\n";
+
+static const char data_text[] = "Without CONFIG: the defaults and the arguments, as in\n"
+                                "    adonis data check data.name=cifar10 data.root=DIR\n";
+
+static const char ckpt_text[] =
+    "RUN is a run's folder, or its name under runs/. NAME is last, best, or as `ckpt ls`\n"
+    "prints it.\n";
+
+const adn_cli_command adn_cli_commands[] = {
+    {"train", cmd_train, "CONFIG [key=value ...]", "one run, to its end", .has_keys = true,
+     OPTIONS({"--new", NULL, "begin another run under a fresh name (NAME-2, NAME-3, ...)"},
+             {"--resume", "never|auto", "never: refuse where an unfinished run would go on"}, JSON),
+     .text = train_text},
+    {"eval", cmd_eval, "RUN [last|best|NAME]", "test loss and accuracy of a run's checkpoint",
+     OPTIONS(JSON), .text = eval_text},
+    {"plan", cmd_plan, "CONFIG [key=value ...]",
+     "blocks, edges, memory and speed-up bound; trains nothing", .has_keys = true, OPTIONS(JSON)},
+    {"bench", cmd_bench, "net CONFIG [key=value ...]", "images a second, and where the time goes",
+     .words = "net data edge", .has_keys = true,
+     OPTIONS({"--steps", "N", "steps measured (40)"}, {"--warmup", "N", "steps before them (5)"},
+             JSON),
+     .text = bench_text},
+    {"config", cmd_config, "check|show CONFIG [key=value ...] | doc",
+     "checks or shows a config; documents its keys", .words = "check show doc", .has_keys = true,
+     OPTIONS(JSON), .text = config_text},
+    {"data", cmd_data, "check [CONFIG] [key=value ...]",
+     "reads a data set through and says what is wrong with it", .words = "check", .has_keys = true,
+     OPTIONS(JSON), .text = data_text},
+    {"ckpt", cmd_ckpt, "ls|show|verify RUN [NAME]",
+     "checkpoints of a run: which, what is in them, are they whole", .words = "ls show verify",
+     OPTIONS(JSON), .text = ckpt_text},
+    {"devices", cmd_devices, "", "what can train here", OPTIONS(JSON)},
+    {"doctor", cmd_doctor, "", "checks cores, memory, disk and data here", OPTIONS(JSON)},
+    {"help", cmd_help, "[COMMAND]", "this list, or a command's usage, options and exit codes",
+     .words = NULL},
+    {"version", cmd_version, "", "of this program and of its compiler", OPTIONS(JSON)},
+    {"completion", cmd_completion, "[bash]",
+     "a script for the shell: eval \"$(adonis completion bash)\"", .words = "bash"},
+    LATER("predict", "RUN IMAGE...", "classes of images"),
+    LATER("assess", "RUN...", "heads and probes"),
+    LATER("sweep", "CONFIG", "grids and seeds"),
+    LATER("replay", "RUN", "a run again in the same order of events"),
+    LATER("report", "RUN", "report.html"),
+    LATER("compare", "RUN...", "differences of configs, then of results"),
+    LATER("top", "RUN", "a live table"),
+    LATER("serve", "RUN", "a live page"),
+    LATER("export", "safetensors|onnx RUN", "a run's net for others"),
+};
+const int adn_cli_n_command = (int)ADN_COUNT(adn_cli_commands);
+
+const adn_cli_command *adn_cli_find(const char *name)
+{
+    for (int i = 0; i < adn_cli_n_command; i++)
+        if (strcmp(adn_cli_commands[i].name, name) == 0) return &adn_cli_commands[i];
+    return NULL;
+}
+
+adn_status adn_cli_unknown(const char *wrong)
+{
+    adn_guess guess = {.wrong = wrong};
+    adn_shown shown = adn_show(wrong);
+
+    for (int i = 0; i < adn_cli_n_command; i++) adn_guess_offer(&guess, adn_cli_commands[i].name);
+    if (guess.best == NULL)
+        return ADN_FAIL(ADN_USAGE, "unknown command '%s'; `adonis help` lists them", shown.s);
+    return ADN_FAIL(ADN_USAGE, "unknown command '%s' (did you mean '%s'?)", shown.s, guess.best);
+}

@@ -1,0 +1,28 @@
+/* Lines about a run under way, made of its ticks and rows: pure text, no terminal. */
+#ifndef ADN_CLI_PROGRESS_TEXT_H
+#define ADN_CLI_PROGRESS_TEXT_H
+
+#include "adonis/train.h"
+#include "config/config.h"
+
+enum { ADN_LINE = 256 }; /* bytes of any line here, its 0 included */
+
+typedef struct adn_pace { /* rates since the first tick; zeroed: none yet */
+    bool has_first;
+    double first_s, first_samples, first_steps;
+    double img_s; /* images that the whole net has learned, a second, tests included */
+    double eta_s; /* NaN: unknown */
+} adn_pace;
+void adn_pace_update(adn_pace *pace, const adn_tick *tick, const adn_duration *until);
+
+/* The line of block b. epoch_before: what the line above showed as its epoch, 0 at the first; an
+ * equal one is left out. width: columns to stay within. Returns the epoch. */
+int adn_text_block(char *line, int width, const adn_tick *tick, int b, int epoch_before);
+void adn_text_total(char *line, int width, const adn_tick *tick, const adn_pace *pace);
+void adn_text_plain(char *line, const adn_tick *tick, const adn_pace *pace); /* all in one */
+void adn_text_row(char *line, const adn_epoch_row *row);
+
+/* 31020 as "31,020". */
+void adn_text_thousands(char *out, size_t room, double value);
+
+#endif

@@ -1,0 +1,40 @@
+/* The ways to run each kind of operation, best first; the loops come last and take the rest. */
+#include "device/cpu/fast.h"
+
+/* ThreadSanitizer's builds run the loops alone: oneDNN and libgomp are not instrumented. */
+#ifdef ADN_TSAN
+#define FAST(...)
+#else
+#define FAST(...) __VA_ARGS__,
+#endif
+#define LOOPS {"loops", adn_ref_plan}, {NULL, NULL}
+
+static const adn_cpu_way conv[] = {FAST({"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan}) LOOPS};
+static const adn_cpu_way linear[] = {FAST({"direct", adn_direct_plan}) LOOPS};
+static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) LOOPS};
+static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) LOOPS};
+static const adn_cpu_way elem[] = {FAST({"blocked", adn_fast_elem_plan}) LOOPS};
+static const adn_cpu_way loss[] = {LOOPS};
+
+const adn_cpu_way *const adn_cpu_ways[ADN_N_OP] = {
+    [ADN_OP_CONV_FWD] = conv,
+    [ADN_OP_CONV_GRAD_SRC] = conv,
+    [ADN_OP_CONV_GRAD_PARAM] = conv,
+    [ADN_OP_LINEAR_FWD] = linear,
+    [ADN_OP_LINEAR_GRAD_SRC] = linear,
+    [ADN_OP_LINEAR_GRAD_PARAM] = linear,
+    [ADN_OP_NORM_FWD] = norm,
+    [ADN_OP_NORM_INFER] = norm,
+    [ADN_OP_NORM_GRAD] = norm,
+    [ADN_OP_RELU_FWD] = elem,
+    [ADN_OP_RELU_GRAD] = elem,
+    [ADN_OP_POOL_FWD] = pool,
+    [ADN_OP_POOL_GRAD] = pool,
+    [ADN_OP_ADD] = elem,
+    [ADN_OP_LOSS] = loss,
+    [ADN_OP_NORMALISE] = elem,
+    [ADN_OP_SGD] = elem,
+};
+
+adn_status (*const adn_cpu_layout_ways[])(adn_cpu_layout *l, const adn_op_desc *fwd) = {
+    FAST(adn_direct_layout, adn_dnnl_layout) adn_ref_layout};

@@ -1,0 +1,248 @@
+/* Convolutions of stride 1 and linear layers, all passes, as products of tiles (fast_tile.h) over blocks
+ * (fast_block.h). Every sum has an order of its own: the bits do not depend on the team. */
+#include <omp.h>
+#include <string.h>
+
+#include "device/cpu/fast_block.h"
+#include "device/cpu/fast_panel.h"
+
+/* Pixels of a block. For gradients of weights, a panel of its pixels' gradients fits the first-level cache
+ * beside the lines that it meets. */
+enum { PIXELS = 256, GRAD_PIXELS = 128 };
+
+typedef struct direct {
+    const adn_panels *panels;
+    const adn_tiles *tiles;
+    adn_blocks *blocks;
+    size_t n_panel;
+} direct;
+
+static bool is_linear(adn_op_kind kind)
+{
+    return kind == ADN_OP_LINEAR_FWD || kind == ADN_OP_LINEAR_GRAD_SRC || kind == ADN_OP_LINEAR_GRAD_PARAM;
+}
+
+static bool is_grad_src(adn_op_kind kind)
+{
+    return kind == ADN_OP_LINEAR_GRAD_SRC || kind == ADN_OP_CONV_GRAD_SRC;
+}
+
+static bool is_grad_param(adn_op_kind kind)
+{
+    return kind == ADN_OP_LINEAR_GRAD_PARAM || kind == ADN_OP_CONV_GRAD_PARAM;
+}
+
+static adn_conv conv_of(const adn_op_desc *d)
+{
+    size_t n = (size_t)d->src.n, h = (size_t)d->src.h, w = (size_t)d->src.w, c = (size_t)d->src.c;
+    adn_conv v = {n, h, w, c, (size_t)d->dst.h, (size_t)d->dst.w, (size_t)d->dst.c, 1, 0};
+
+    if (is_linear(d->kind)) {
+        v = (adn_conv){1, n, 1, h * w * c, n, 1, v.o, 1, 0};
+    } else if (d->u.conv.kernel == 1) {
+        v = (adn_conv){1, n * h * w, 1, c, n * h * w, 1, v.o, 1, 0};
+    } else {
+        v.kernel = (size_t)d->u.conv.kernel;
+        v.pad = (size_t)d->u.conv.pad;
+    }
+    if (!is_grad_src(d->kind)) return v;
+    return (adn_conv){v.n, v.h_out, v.w_out, v.o, v.h, v.w, v.c, v.kernel, v.kernel - 1 - v.pad};
+}
+
+/* Tiles of rows or of inputs, all nearly alike: how many; where tile t begins. */
+static size_t tile_count(size_t count)
+{
+    return (count + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+static size_t tile_begin(size_t count, size_t t)
+{
+    return t * count / tile_count(count);
+}
+
+/* A block's pixels, one panel of outputs. */
+static void panel_product(const direct *d, const adn_block *k, const float *x, const float *weight,
+                          const float *bias, float *dst, size_t panel)
+{
+    const adn_blocks *b = d->blocks;
+    size_t width = d->tiles->width, at = panel * width, n = ADN_MIN(width, b->v.o - at), stride = b->v.o;
+    float edge[TILE_ROWS * TILE_WIDTH_MAX], shift[TILE_WIDTH_MAX] = {0};
+    bool is_whole = n == width;
+
+    if (bias != NULL) memcpy(shift, bias + at, n * sizeof(*shift));
+    for (size_t t = 0; t < tile_count(k->n); t++) {
+        size_t p = tile_begin(k->n, t), n_row = tile_begin(k->n, t + 1) - p;
+        float *to = dst + (k->first + p) * stride + at;
+        d->tiles->product(n_row, x, b->offset + p, b->tap, b->n_tap, b->n_in,
+                          weight + panel * b->n_tap * b->n_in * width, shift, is_whole ? to : edge,
+                          is_whole ? stride : width);
+        for (size_t r = 0; !is_whole && r < n_row; r++) memcpy(to + r * stride, edge + r * width, n * sizeof(*to));
+    }
+}
+
+static void product(const direct *d, const float *src, const float *weight, const float *bias, float *dst,
+                    float *buffers)
+{
+    /* Fewer blocks than threads: several share each and take some panels. */
+    size_t n_block = d->blocks->n_block, team = (size_t)omp_get_max_threads();
+    size_t n_share = ADN_MIN((team + n_block - 1) / n_block, d->n_panel);
+
+#pragma omp parallel for schedule(static)
+    for (size_t task = 0; task < n_block * n_share; task++) {
+        const adn_block k = adn_blocks_at(d->blocks, task / n_share);
+        size_t share = task % n_share, to = (share + 1) * d->n_panel / n_share;
+        float *buffer = buffers + (size_t)omp_get_thread_num() * d->blocks->buffer;
+        const float *x = adn_blocks_fill(d->blocks, &k, buffer, src);
+        for (size_t panel = share * d->n_panel / n_share; panel < to; panel++)
+            panel_product(d, &k, x, weight, bias, dst, panel);
+    }
+}
+
+static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
+{
+    product(op->impl, args->p[ADN_SRC], args->p[ADN_WEIGHT], args->p[ADN_BIAS], args->p[ADN_DST],
+            args->p[ADN_WORKSPACE]);
+    return ADN_OK;
+}
+
+static adn_status run_grad_src(const adn_cpu_op *op, const adn_op_args *args)
+{
+    const direct *d = op->impl;
+    float *back = args->p[ADN_WORKSPACE];
+
+    adn_panels_turn(d->panels, back, args->p[ADN_WEIGHT]);
+    product(d, args->p[ADN_GRAD_DST], back, NULL, args->p[ADN_GRAD_SRC], back + adn_panels_back_floats(d->panels));
+    return ADN_OK;
+}
+
+/* packed[panel][pixel][width] = each pixel's n gradients; sum[panel][width] += over the pixels. What is missing
+ * to a whole panel is zero. */
+ADN_CLONES static void pack(float *packed, float *sum, const float *from, size_t stride, size_t n_pixel, size_t n,
+                            size_t width)
+{
+    for (size_t p = 0; p < n_pixel; p++, from += stride) {
+        for (size_t at = 0; at < n; at += width) {
+            size_t n_here = ADN_MIN(width, n - at);
+            float *restrict to = packed + at * n_pixel + p * width, *restrict total = sum + at;
+            const float *restrict grad = from + at;
+            ADN_SIMD
+            for (size_t i = 0; i < n_here; i++) {
+                to[i] = grad[i];
+                total[i] += grad[i];
+            }
+            for (size_t i = n_here; i < width; i++) to[i] = 0;
+        }
+    }
+}
+
+/* A thread's share of the panels' taps, counted through, and its memory: a block, its gradients
+ * [panel][pixel][width], their sums. */
+typedef struct share {
+    size_t from, to;
+    float *buffer, *packed, *sum;
+} share;
+
+static void grad_block(const direct *d, const adn_op_args *args, const share *s, const adn_block *k)
+{
+    const adn_blocks *b = d->blocks;
+    size_t width = d->tiles->width, first = s->from / b->n_tap, last = (s->to - 1) / b->n_tap, o = b->v.o;
+    const float *grad = args->p[ADN_GRAD_DST], *x = adn_blocks_fill(b, k, s->buffer, args->p[ADN_SRC]);
+    float *grad_weight = args->p[ADN_GRAD_WEIGHT];
+
+    pack(s->packed, s->sum, grad + k->first * o + first * width, o, k->n,
+         ADN_MIN(o, (last + 1) * width) - first * width, width);
+    for (size_t item = s->from; item < s->to; item++) {
+        const float *panel = s->packed + (item / b->n_tap - first) * k->n * width, *from = x + b->tap[item % b->n_tap];
+        float *sum = grad_weight + item * b->n_in * width;
+        for (size_t t = 0; t < tile_count(b->n_in); t++) {
+            size_t i = tile_begin(b->n_in, t), n_row = tile_begin(b->n_in, t + 1) - i;
+            d->tiles->outer(n_row, from + i, b->offset, panel, k->n, sum + i * width);
+        }
+    }
+}
+
+/* Who has a panel's first tap gives the gradients of its biases. */
+static void grad_share(const direct *d, const adn_op_args *args, const share *s)
+{
+    const adn_blocks *b = d->blocks;
+    size_t width = d->tiles->width, tap = b->n_in * width, first = s->from / b->n_tap;
+    float *grad_weight = args->p[ADN_GRAD_WEIGHT], *grad_bias = args->p[ADN_GRAD_BIAS];
+
+    if (s->from == s->to) return;
+    memset(grad_weight + s->from * tap, 0, (s->to - s->from) * tap * sizeof(*grad_weight));
+    memset(s->sum, 0, d->n_panel * width * sizeof(*s->sum));
+    for (size_t i = 0; i < b->n_block; i++) {
+        const adn_block k = adn_blocks_at(b, i);
+        grad_block(d, args, s, &k);
+    }
+    for (size_t p = (s->from + b->n_tap - 1) / b->n_tap; grad_bias != NULL && p * b->n_tap < s->to; p++)
+        memcpy(grad_bias + p * width, s->sum + (p - first) * width,
+               ADN_MIN(width, b->v.o - p * width) * sizeof(*grad_bias));
+}
+
+static size_t packed_floats(const direct *d)
+{
+    return d->blocks->n_pixel * d->n_panel * d->tiles->width;
+}
+
+static size_t share_floats(const direct *d)
+{
+    return d->blocks->buffer + packed_floats(d) + d->n_panel * d->tiles->width;
+}
+
+static adn_status run_grad_param(const adn_cpu_op *op, const adn_op_args *args)
+{
+    const direct *d = op->impl;
+    size_t n = d->n_panel * d->blocks->n_tap;
+
+#pragma omp parallel
+    {
+        size_t team = (size_t)omp_get_num_threads(), me = (size_t)omp_get_thread_num();
+        float *buffer = (float *)args->p[ADN_WORKSPACE] + me * share_floats(d), *packed = buffer + d->blocks->buffer;
+        const share s = {n * me / team, n * (me + 1) / team, buffer, packed, packed + packed_floats(d)};
+        grad_share(d, args, &s);
+    }
+    return ADN_OK;
+}
+
+/* An empty batch: sums over nothing. */
+static adn_status run_empty(const adn_cpu_op *op, const adn_op_args *args)
+{
+    fast_zero_grads(&op->base.desc, args);
+    return ADN_OK;
+}
+
+static void direct_free(void *impl)
+{
+    direct *d = impl;
+    adn_free(d->blocks);
+    adn_free(d);
+}
+
+adn_status adn_direct_plan(adn_cpu_op *op)
+{
+    const adn_op_desc *desc = &op->base.desc;
+    const adn_panels *panels = adn_panels_of(desc->layout);
+    size_t team = (size_t)omp_get_max_threads(), floats;
+
+    if (panels == NULL) return ADN_END;
+    if (adn_shape_count(desc->src) == 0) {
+        op->run = run_empty;
+        return ADN_OK;
+    }
+    direct *d = adn_alloc(sizeof(*d));
+    if (d == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan");
+    op->impl = d;
+    op->impl_free = direct_free;
+    const adn_conv v = conv_of(desc);
+    *d = (direct){panels, panels->tiles, NULL, (v.o + panels->tiles->width - 1) / panels->tiles->width};
+    d->blocks = adn_blocks_create(&v, is_grad_param(desc->kind) ? GRAD_PIXELS : PIXELS,
+                                  v.kernel == 1 && !is_grad_param(desc->kind));
+    if (d->blocks == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan"); /* the caller frees op */
+    floats = team * d->blocks->buffer;
+    if (is_grad_param(desc->kind)) floats = team * share_floats(d);
+    if (is_grad_src(desc->kind)) floats += adn_panels_back_floats(panels);
+    op->base.workspace_bytes = floats * sizeof(float);
+    op->run = is_grad_param(desc->kind) ? run_grad_param : is_grad_src(desc->kind) ? run_grad_src : run_fwd;
+    return ADN_OK;
+}

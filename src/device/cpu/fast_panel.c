@@ -1,0 +1,98 @@
+/* The panels' layout: made, filled from PyTorch's order and read back, turned for gradients. */
+#include "device/cpu/fast_panel.h"
+
+#include <string.h>
+
+/* Where PyTorch's element k, [o][i][y][x], lies. A linear layer's kernel is its whole input here. */
+static size_t place_of(const adn_cpu_layout *l, size_t k)
+{
+    const adn_panels *p = l->impl;
+    size_t n_row = p->n_tap * p->n_in, n_i = (size_t)l->base.i, n_place = n_row / n_i, width = p->tiles->width;
+    size_t o = k / n_row, row = k % n_place * n_i + k / n_place % n_i;
+    return (o / width * n_row + row) * width + o % width;
+}
+
+static adn_status import_panels(const adn_cpu_layout *l, void *dst, const double *src)
+{
+    const adn_panels *p = l->impl;
+    float *weight = dst;
+
+    memset(weight, 0, l->base.bytes);
+    for (size_t k = 0; k < p->n_out * p->n_in * p->n_tap; k++) weight[place_of(l, k)] = (float)src[k];
+    return ADN_OK;
+}
+
+static adn_status export_panels(const adn_cpu_layout *l, double *dst, const void *src)
+{
+    const adn_panels *p = l->impl;
+    const float *weight = src;
+
+    for (size_t k = 0; k < p->n_out * p->n_in * p->n_tap; k++) dst[k] = (double)weight[place_of(l, k)];
+    return ADN_OK;
+}
+
+const adn_panels *adn_panels_of(const adn_layout *layout)
+{
+    const adn_cpu_layout *l = (const adn_cpu_layout *)layout;
+    return l->import_ == import_panels ? l->impl : NULL;
+}
+
+adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
+{
+    bool is_conv = fwd->kind == ADN_OP_CONV_FWD;
+    size_t kernel = is_conv ? (size_t)fwd->u.conv.kernel : 0;
+
+    /* Gradients of inputs are convolutions again for stride 1 alone. */
+    if (fwd->type != ADN_F32) return ADN_END;
+    if (is_conv && (fwd->u.conv.stride != 1 || fwd->u.conv.pad >= fwd->u.conv.kernel)) return ADN_END;
+
+    adn_panels *p = adn_alloc(sizeof(*p));
+    if (p == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a layout");
+    p->tiles = adn_tiles_best();
+    p->n_tap = is_conv ? kernel * kernel : 1;
+    p->n_in = (size_t)fwd->src.c * (is_conv ? 1 : (size_t)fwd->src.h * (size_t)fwd->src.w);
+    p->n_out = (size_t)fwd->dst.c;
+    p->n_panel = (p->n_out + p->tiles->width - 1) / p->tiles->width;
+    l->base.bytes = p->n_panel * p->n_tap * p->n_in * p->tiles->width * sizeof(float);
+    l->base.algo = "direct";
+    l->impl = p;
+    l->impl_free = adn_free;
+    l->import_ = import_panels;
+    l->export_ = export_panels;
+    return ADN_OK;
+}
+
+static size_t back_panels(const adn_panels *p)
+{
+    return (p->n_in + p->tiles->width - 1) / p->tiles->width;
+}
+
+size_t adn_panels_back_floats(const adn_panels *p)
+{
+    return back_panels(p) * p->n_tap * p->n_out * p->tiles->width;
+}
+
+/* back[lane of o][lane of i] = weight[lane of i][lane of o], for n_o outputs and n_i inputs of a block. */
+static void turn_block(float *restrict back, const float *restrict weight, size_t width, size_t n_o, size_t n_i)
+{
+    for (size_t o = 0; o < n_o; o++) {
+        for (size_t i = 0; i < n_i; i++) back[o * width + i] = weight[i * width + o];
+        for (size_t i = n_i; i < width; i++) back[o * width + i] = 0;
+    }
+}
+
+void adn_panels_turn(const adn_panels *p, float *back, const float *weight)
+{
+    size_t width = p->tiles->width;
+
+#pragma omp parallel for collapse(2) schedule(static)
+    for (size_t q = 0; q < back_panels(p); q++) {
+        for (size_t t = 0; t < p->n_tap; t++) {
+            size_t i = q * width, n_i = ADN_MIN(width, p->n_in - i);
+            float *to = back + (q * p->n_tap + p->n_tap - 1 - t) * p->n_out * width;
+            for (size_t o = 0; o < p->n_out; o += width)
+                turn_block(to + o * width, weight + ((o / width * p->n_tap + t) * p->n_in + i) * width, width,
+                           ADN_MIN(width, p->n_out - o), n_i);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+/* Pooling over rows of channels: maxima of 2x2, and adaptive averages whose windows are all alike.
+ * Other windows are left to the loops. */
+#include <string.h>
+
+#include "device/cpu/fast.h"
+
+/* The first of the largest wins; anything that is not a number does. */
+static inline bool wins(float x, float best)
+{
+    return x > best || x != x;
+}
+
+/* One row of maxima from two rows above each other. */
+ADN_CLONES static void max_row(float *restrict dst, const float *restrict top, const float *restrict low, size_t w,
+                               size_t c)
+{
+    for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c) {
+        ADN_SIMD
+        for (size_t i = 0; i < c; i++) {
+            float a = wins(top[c + i], top[i]) ? top[c + i] : top[i];
+            float b = wins(low[c + i], low[i]) ? low[c + i] : low[i];
+            dst[i] = wins(b, a) ? b : a;
+        }
+    }
+}
+
+ADN_CLONES static void max_row_index(float *restrict dst, uint8_t *restrict index, const float *restrict top,
+                                     const float *restrict low, size_t w, size_t c)
+{
+    for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c, index += c) {
+        ADN_SIMD
+        for (size_t i = 0; i < c; i++) {
+            int in_top = wins(top[c + i], top[i]), in_low = wins(low[c + i], low[i]);
+            float a = in_top ? top[c + i] : top[i], b = in_low ? low[c + i] : low[i];
+            int is_low = wins(b, a);
+            dst[i] = is_low ? b : a;
+            index[i] = (uint8_t)(is_low ? 2 + in_low : in_top);
+        }
+    }
+}
+
+/* The gradient goes to the tap that the index names, the others of the window get none. */
+ADN_CLONES static void max_grad_row(float *restrict top, float *restrict low, const float *restrict grad,
+                                    const uint8_t *restrict index, size_t w, size_t c)
+{
+    for (; w > 0; w--, top += 2 * c, low += 2 * c, grad += c, index += c) {
+        for (int tap = 0; tap < 4; tap++) { /* one after another: writes that follow each other */
+            float *restrict to = (tap < 2 ? top : low) + (tap % 2 == 1 ? c : 0);
+            ADN_SIMD
+            for (size_t i = 0; i < c; i++) to[i] = index[i] == tap ? grad[i] : 0.0F;
+        }
+    }
+}
+
+/* dst[c] = the mean over a window of h rows, `stride` floats apart, of w pixels each. */
+ADN_CLONES static void average(float *restrict dst, const float *restrict src, size_t stride, size_t h, size_t w,
+                               size_t c)
+{
+    float scale = 1.0F / (float)(h * w);
+
+    memset(dst, 0, c * sizeof(*dst));
+    for (size_t y = 0; y < h; y++) {
+        for (size_t x = 0; x < w; x++) {
+            const float *restrict from = src + y * stride + x * c;
+            ADN_SIMD
+            for (size_t i = 0; i < c; i++) dst[i] += from[i];
+        }
+    }
+    ADN_SIMD
+    for (size_t i = 0; i < c; i++) dst[i] *= scale;
+}
+
+/* Spreads grad[c] evenly over such a window. */
+ADN_CLONES static void average_grad(float *restrict dst, const float *restrict grad, size_t stride, size_t h,
+                                    size_t w, size_t c)
+{
+    float scale = 1.0F / (float)(h * w);
+
+    for (size_t y = 0; y < h; y++) {
+        for (size_t x = 0; x < w; x++) {
+            float *restrict to = dst + y * stride + x * c;
+            ADN_SIMD
+            for (size_t i = 0; i < c; i++) to[i] = grad[i] * scale;
+        }
+    }
+}
+
+/* Rows of pooled elements are shared out; each has `h` rows of the map above it. */
+typedef struct window {
+    size_t n_row, w_out, h, w, c;
+    size_t dst_row, src_row; /* floats of a pooled row, of a row of the map */
+} window;
+
+static window window_of(const adn_op_desc *d)
+{
+    size_t w_out = (size_t)d->dst.w, h_out = (size_t)d->dst.h, c = (size_t)d->dst.c, w_in = (size_t)d->src.w;
+    return (window){.n_row = (size_t)d->dst.n * h_out,
+                    .w_out = w_out,
+                    .h = (size_t)d->src.h / h_out,
+                    .w = w_in / w_out,
+                    .c = c,
+                    .dst_row = w_out * c,
+                    .src_row = w_in * c};
+}
+
+static adn_status run_max(const adn_cpu_op *op, const adn_op_args *args)
+{
+    const window v = window_of(&op->base.desc);
+    const float *src = args->p[ADN_SRC];
+    float *dst = args->p[ADN_DST];
+    uint8_t *index = args->p[ADN_INDEX];
+
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < v.n_row; r++) {
+        const float *top = src + 2 * r * v.src_row;
+        if (index != NULL)
+            max_row_index(dst + r * v.dst_row, index + r * v.dst_row, top, top + v.src_row, v.w_out, v.c);
+        else
+            max_row(dst + r * v.dst_row, top, top + v.src_row, v.w_out, v.c);
+    }
+    return ADN_OK;
+}
+
+static adn_status run_max_grad(const adn_cpu_op *op, const adn_op_args *args)
+{
+    const window v = window_of(&op->base.desc);
+    const float *grad = args->p[ADN_GRAD_DST];
+    const uint8_t *index = args->p[ADN_INDEX];
+    float *grad_src = args->p[ADN_GRAD_SRC];
+
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < v.n_row; r++) {
+        float *top = grad_src + 2 * r * v.src_row;
+        max_grad_row(top, top + v.src_row, grad + r * v.dst_row, index + r * v.dst_row, v.w_out, v.c);
+    }
+    return ADN_OK;
+}
+
+static adn_status run_average(const adn_cpu_op *op, const adn_op_args *args)
+{
+    const window v = window_of(&op->base.desc);
+    const float *src = args->p[ADN_SRC];
+    float *dst = args->p[ADN_DST];
+
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < v.n_row; r++) {
+        for (size_t x = 0; x < v.w_out; x++)
+            average(dst + r * v.dst_row + x * v.c, src + r * v.h * v.src_row + x * v.w * v.c, v.src_row, v.h, v.w, v.c);
+    }
+    return ADN_OK;
+}
+
+static adn_status run_average_grad(const adn_cpu_op *op, const adn_op_args *args)
+{
+    const window v = window_of(&op->base.desc);
+    const float *grad = args->p[ADN_GRAD_DST];
+    float *grad_src = args->p[ADN_GRAD_SRC];
+
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < v.n_row; r++) {
+        for (size_t x = 0; x < v.w_out; x++)
+            average_grad(grad_src + r * v.h * v.src_row + x * v.w * v.c, grad + r * v.dst_row + x * v.c, v.src_row, v.h,
+                         v.w, v.c);
+    }
+    return ADN_OK;
+}
+
+adn_status adn_fast_pool_plan(adn_cpu_op *op)
+{
+    const adn_op_desc *d = &op->base.desc;
+    bool is_fwd = d->kind == ADN_OP_POOL_FWD;
+
+    if (d->type != ADN_F32 || adn_shape_count(d->src) == 0 || adn_shape_count(d->dst) == 0) return ADN_END;
+    bool is_even = d->src.h % d->dst.h == 0 && d->src.w % d->dst.w == 0;
+    if (!is_even) return ADN_END;
+    switch (d->u.pool.kind) {
+    case ADN_POOL_MAX:
+        if (d->u.pool.kernel != 2 || d->u.pool.stride != 2 || d->src.h != 2 * d->dst.h || d->src.w != 2 * d->dst.w)
+            return ADN_END;
+        op->run = is_fwd ? run_max : run_max_grad;
+        return ADN_OK;
+    case ADN_POOL_AVG:
+        if (d->u.pool.kernel != d->u.pool.stride || d->src.h != d->dst.h * d->u.pool.kernel ||
+            d->src.w != d->dst.w * d->u.pool.kernel)
+            return ADN_END;
+        break;
+    case ADN_POOL_ADAPTIVE_AVG: break;
+    }
+    op->run = is_fwd ? run_average : run_average_grad;
+    return ADN_OK;
+}
