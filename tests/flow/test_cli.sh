@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# The program as its users meet it: exit codes, messages, a run from its start over a stop to its end.
+# $1: the program. Makes its own images; exit code 77 where there is no python3 to make them.
+set -euo pipefail
+adonis=$(realpath "$1")
+configs=$(cd "$(dirname "$0")/../../configs" && pwd)
+command -v python3 > /dev/null || {
+    echo "skipped: no python3"
+    exit 77
+}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+fail() {
+    echo "FAILED: $1"
+    sed 's/^/    /' said out 2> /dev/null || true
+    exit 1
+}
+# NAME CODE TEXT COMMAND...: the command's exit code, and what it must say on stderr (TEXT may be empty).
+expect() {
+    local name=$1 code=$2 text=$3 got=0
+    shift 3
+    "$@" > out 2> said || got=$?
+    [ "$got" = "$code" ] || fail "$name: exit code $got instead of $code: $*"
+    [ -z "$text" ] || grep -qF -- "$text" said || fail "$name: '$text' is not said by: $*"
+    echo "ok: $name"
+}
+prints() {
+    grep -qF -- "$1" out || fail "'$1' is not printed"
+}
+n_lines() {
+    if [ -f "$1" ]; then wc -l < "$1"; else echo 0; fi
+}
+is_json() {
+    python3 -m json.tool out > /dev/null || fail "no JSON: $1"
+    echo "ok: $1"
+}
+
+python3 - << 'END'
+import random, struct
+random.seed(1)
+def put(name, n):  # the class is the bright quarter of a noisy image
+    labels = bytes(i % 4 for i in range(n))
+    pixels = bytearray()
+    for k in labels:
+        for y in range(16):
+            for x in range(16):
+                pixels.append(random.randrange(100) + (25 if (y // 8) * 2 + x // 8 == k else 0))
+    open(f"data/{name}-images-idx3-ubyte", "wb").write(struct.pack(">IIII", 0x803, n, 16, 16) + pixels)
+    open(f"data/{name}-labels-idx1-ubyte", "wb").write(struct.pack(">II", 0x801, n) + labels)
+import os
+os.mkdir("data")
+put("train", 200)
+put("t10k", 60)
+END
+cat > a.yaml << 'END'
+version: 1
+mode: sync
+until: 3ep
+data: {name: idx, root: data, batch: 32, augment: []}
+model: {units: [{conv: 4}, {pool: 2, conv: 4}], cuts: [1]}
+aux: {kind: mlp, hidden: 1}
+classifier: {hidden: 0}
+optim: {name: sgd, lr: 0.05, momentum: 0.9}
+END
+sed 's/momentum:/momentun:/' a.yaml > unknown.yaml
+
+# --- what is typed wrong, and what helps
+expect no_command 2 "adonis help" "$adonis"
+expect unknown_command_has_a_guess 2 "unknown command 'trian' (did you mean 'train'?)" "$adonis" trian
+expect command_of_later 2 "not yet" "$adonis" predict
+expect unknown_option_has_a_guess 2 "unknown option '--jsn' (did you mean '--json'?)" "$adonis" plan a.yaml --jsn
+expect one_word_too_many 2 "one argument too many" "$adonis" train a.yaml b.yaml
+expect help 0 "" "$adonis" help
+prints "usage: adonis COMMAND"
+expect help_of_a_command 0 "" "$adonis" train --help
+prints "usage: adonis train CONFIG"
+expect version 0 "" "$adonis" version
+prints "adonis "
+expect devices 0 "" "$adonis" devices --json
+is_json devices_as_json
+expect completion 0 "" "$adonis" completion bash
+bash -n out || fail "the completion script is no bash"
+[ "$(bash -c 'source ./out; COMP_WORDS=(adonis tra); COMP_CWORD=1; _adonis; echo "${COMPREPLY[*]}"')" = train ] ||
+    fail "completion of 'tra'"
+
+# --- configs and data
+if [ -f "$configs/tiny.yaml" ]; then
+    expect tiny_yaml_is_right 0 "" "$adonis" config check "$configs/tiny.yaml"
+fi
+expect unknown_key 2 "unknown.yaml:8:30: error: unknown key 'momentun' in 'optim' (did you mean 'momentum'?)" \
+    "$adonis" config check unknown.yaml
+expect unknown_key_in_an_argument 2 "argument 'optim.lrr=1'" "$adonis" train a.yaml optim.lrr=1
+expect missing_config 2 "none.yaml" "$adonis" train none.yaml
+expect missing_data 3 "nowhere" "$adonis" train a.yaml data.root=nowhere
+[ ! -e runs ] || fail "a run that could not begin has left a folder"
+expect plan 0 "" "$adonis" plan a.yaml --json
+is_json plan_as_json
+
+# --- a run to its end
+expect train 0 "runs/a: begins, 2 blocks" "$adonis" train a.yaml
+prints "run: runs/a"
+[ "$(n_lines runs/a/epochs.csv)" = 7 ] || fail "epochs.csv has not 2 x 3 rows"
+expect train_again_says_finished 0 "this run is finished; --new begins another" "$adonis" train a.yaml --json
+is_json summary_as_json
+expect another_config_is_refused 2 "optim.lr = 0.01" "$adonis" train a.yaml optim.lr=0.01
+expect new_takes_a_fresh_name 0 "runs/a-2: begins" "$adonis" train a.yaml --new until=1ep
+
+# --- its checkpoint
+expect eval 0 "" "$adonis" eval a
+awk -F, '$1 == 3 { print $2, $8, $9 }' runs/a/epochs.csv | sort > logged
+awk 'NR > 1 { print $1, $2, $3 }' out > tested
+cmp -s logged tested || fail "eval prints $(cat tested), epochs.csv has $(cat logged)"
+expect eval_as_json 0 "" "$adonis" eval runs/a best --json
+is_json eval_prints_json
+expect eval_of_no_run 2 "nothing" "$adonis" eval nothing
+expect ckpt_ls 0 "" "$adonis" ckpt ls a
+prints "e0003-b0000"
+expect ckpt_ls_as_json 0 "" "$adonis" ckpt ls a --json
+is_json ckpt_prints_json
+expect ckpt_verify 0 "" "$adonis" ckpt verify a
+printf 'X' | dd of="runs/a-2/ckpt/e0001-b0000/block0.safetensors" bs=1 seek=300 conv=notrunc 2> /dev/null
+expect damaged_checkpoint 6 "block0.safetensors" "$adonis" ckpt verify a-2
+expect eval_of_a_damaged_one 6 "block0.safetensors" "$adonis" eval a-2
+
+# --- a stop, and on
+long=(until=150ep checkpoint.every=20ep eval.every=50ep)
+expect whole_run 0 "" "$adonis" train a.yaml "${long[@]}" name=whole
+"$adonis" train a.yaml "${long[@]}" name=halves > out 2> said &
+pid=$!
+for _ in $(seq 3000); do
+    [ "$(n_lines runs/halves/epochs.csv)" -le 3 ] || break
+    sleep .01
+done
+kill -TERM $pid
+got=0
+wait $pid || got=$?
+[ "$got" = 75 ] || fail "SIGTERM: exit code $got instead of 75"
+grep -qF "stopped and saved" said || fail "SIGTERM: it does not say that it saved"
+echo "ok: sigterm_saves_and_exits_75"
+expect resume_can_be_refused 2 "" "$adonis" train a.yaml "${long[@]}" name=halves --resume never
+expect same_command_goes_on 0 "runs/halves: goes on after step" "$adonis" train a.yaml "${long[@]}" name=halves
+for block in 0 1; do
+    cmp "runs/whole/ckpt/last/block$block.safetensors" "runs/halves/ckpt/last/block$block.safetensors" ||
+        fail "stop and resume ends in other weights than no stop"
+done
+for name in whole halves; do # blocks write their rows as they come; what follows column 9 is of time
+    cut -d, -f1-9 "runs/$name/epochs.csv" | sort -t, -k1n -k2n > $name.csv
+done
+cmp whole.csv halves.csv || fail "stop and resume has other rows than no stop"
+echo "ok: stop_and_resume_equals_no_stop"

@@ -1,0 +1,23 @@
+/* Every device that opens, each with queues of teams of one and of two. */
+#ifndef ADN_TEST_DEVICES_H
+#define ADN_TEST_DEVICES_H
+
+#include "device/device.h"
+
+enum { DEVICES = 2, DEVICE_QUEUES = 2 };
+
+typedef struct devices {
+    struct {
+        const char *name;
+        adn_device *dev;
+        adn_queue *queues[DEVICE_QUEUES];
+        int n_queue;
+        bool has_f64; /* runs operations in double too */
+    } one[DEVICES];
+    int n;
+} devices;
+
+void devices_open(devices *all); /* a device that is not there is left out, and the log says why */
+void devices_close(devices *all);
+
+#endif

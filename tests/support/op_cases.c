@@ -1,0 +1,297 @@
+/* The cases themselves: tables of sizes, and what varies over them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "op_case.h"
+
+typedef struct sink {
+    adn_op_kind kind;
+    adn_type type;
+    void (*fn)(const op_case *c, void *user);
+    void *user;
+} sink;
+
+static op_case start(const sink *s, adn_shape src, adn_shape dst)
+{
+    op_case c = {.desc = {.kind = s->kind, .type = s->type, .src = src, .dst = dst},
+                 .layout_n = src.n};
+    if (c.layout_n == 0) c.layout_n = 5;
+    return c;
+}
+
+/* Random numbers, then whole ones. */
+static void emit(const sink *s, op_case c)
+{
+    for (int i = 0; i < 2; i++) {
+        c.is_integer = i == 1;
+        s->fn(&c, s->user);
+    }
+}
+
+static void conv_cases(const sink *s)
+{
+    static const struct {
+        int n, h, w, i, o, kernel, stride, pad;
+        int layout_n; /* 0: the same batch */
+    } rows[] = {
+        {1, 1, 1, 1, 1, 1, 1, 0, 0},      {5, 3, 3, 3, 4, 3, 1, 1, 0},
+        {67, 4, 4, 3, 5, 3, 1, 1, 0},     {1, 17, 17, 3, 8, 5, 1, 2, 0},
+        {5, 7, 9, 16, 17, 3, 2, 1, 0},    {5, 8, 8, 64, 64, 3, 1, 1, 0},
+        {1, 6, 6, 130, 33, 3, 1, 1, 0},   {5, 5, 5, 130, 16, 1, 1, 0, 0},
+        {5, 9, 7, 16, 32, 1, 2, 0, 0},    {67, 3, 3, 33, 16, 3, 1, 1, 128},
+        {1, 8, 8, 16, 32, 3, 1, 1, 67},   {0, 8, 8, 16, 32, 3, 1, 1, 67},
+        {0, 1, 1, 1, 1, 1, 1, 0, 0},      {1, 2, 2, 5, 3, 3, 1, 1, 0},
+        {5, 5, 5, 8, 8, 5, 2, 2, 0},      {5, 6, 6, 7, 9, 3, 1, 0, 0},
+        {5, 17, 13, 24, 48, 3, 1, 1, 67}, {1, 1, 1, 64, 64, 3, 1, 1, 0},
+        {5, 2, 3, 20, 30, 3, 2, 1, 0},    {5, 4, 4, 6, 6, 3, 1, 2, 0},
+        {5, 16, 16, 3, 128, 3, 1, 1, 0},  {5, 4, 4, 128, 96, 3, 1, 1, 1},
+        {1, 16, 16, 32, 32, 3, 2, 1, 5},  {67, 1, 1, 128, 10, 1, 1, 0, 5},
+        {5, 16, 16, 16, 64, 1, 2, 0, 0},  {0, 5, 5, 130, 16, 1, 1, 0, 5},
+        {1, 4, 4, 256, 300, 3, 1, 1, 0},
+    };
+
+    for (size_t k = 0; k < ADN_COUNT(rows); k++) {
+        int kernel = rows[k].kernel, stride = rows[k].stride, pad = rows[k].pad;
+        adn_shape src = {rows[k].n, rows[k].h, rows[k].w, rows[k].i};
+        adn_shape dst = {src.n, (src.h + 2 * pad - kernel) / stride + 1,
+                         (src.w + 2 * pad - kernel) / stride + 1, rows[k].o};
+        op_case c = start(s, src, dst);
+        c.desc.u.conv.kernel = kernel;
+        c.desc.u.conv.stride = stride;
+        c.desc.u.conv.pad = pad;
+        if (rows[k].layout_n != 0) c.layout_n = rows[k].layout_n;
+        for (int i = 0; i < 2; i++) {
+            c.is_integer = i == 1;
+            c.desc.u.conv.has_bias = (k + (size_t)i) % 2 == 0;
+            c.desc.u.conv.is_direct = k % 3 == 0;
+            s->fn(&c, s->user);
+        }
+    }
+}
+
+static void linear_cases(const sink *s)
+{
+    static const struct {
+        int n, h, w, i, o, layout_n;
+    } rows[] = {
+        {1, 1, 1, 1, 1, 0},    {5, 1, 1, 130, 10, 0}, {67, 2, 3, 5, 7, 0},
+        {0, 1, 1, 64, 10, 67}, {1, 4, 4, 16, 33, 67}, {67, 1, 1, 128, 128, 5},
+        {5, 17, 17, 1, 2, 0},  {5, 3, 1, 7, 1, 128},  {67, 1, 1, 3, 100, 0},
+    };
+
+    for (size_t k = 0; k < ADN_COUNT(rows); k++) {
+        adn_shape src = {rows[k].n, rows[k].h, rows[k].w, rows[k].i},
+                  dst = {src.n, 1, 1, rows[k].o};
+        op_case c = start(s, src, dst);
+        if (rows[k].layout_n != 0) c.layout_n = rows[k].layout_n;
+        for (int has_bias = 0; has_bias < 2; has_bias++) {
+            c.desc.u.conv.has_bias = has_bias;
+            emit(s, c);
+        }
+    }
+}
+
+static const adn_shape maps[] = {{1, 1, 1, 1},    {2, 1, 1, 5},    {5, 3, 3, 3},   {67, 2, 3, 4},
+                                 {1, 17, 17, 16}, {5, 17, 1, 130}, {67, 1, 1, 33}, {5, 16, 15, 64},
+                                 {0, 4, 4, 16},   {0, 1, 1, 1},    {1, 5, 7, 8},   {3, 8, 8, 17},
+                                 {67, 4, 4, 24}};
+
+static void norm_cases(const sink *s)
+{
+    for (size_t k = 0; k < ADN_COUNT(maps); k++)
+        for (int variant = 0; variant < 4; variant++) {
+            op_case c = start(s, maps[k], maps[k]);
+            c.desc.u.norm.eps = 1e-5;
+            c.desc.u.norm.momentum = 0.1;
+            c.desc.u.norm.relu = variant % 2 == 1;
+            c.value[0] = variant / 2;
+            c.is_in_place = s->kind == ADN_OP_NORM_GRAD && variant / 2 == 1;
+            s->fn(&c, s->user); /* no whole numbers: a mean is none */
+        }
+}
+
+static void act_cases(const sink *s)
+{
+    adn_role out, in;
+
+    for (size_t k = 0; k < ADN_COUNT(maps); k++)
+        for (int variant = 0; variant < 4; variant++) {
+            op_case c = start(s, maps[k], maps[k]);
+            c.desc.u.norm.relu = s->kind == ADN_OP_ADD && variant % 2 == 1;
+            c.is_in_place = variant / 2 == 1;
+            if (c.is_in_place && !op_in_place(s->kind, &out, &in)) continue;
+            emit(s, c);
+        }
+}
+
+static void pool_cases(const sink *s)
+{
+    static const struct {
+        adn_pool_kind kind;
+        int n, h, w, c, kernel, stride, out_h, out_w; /* out: adaptive */
+    } rows[] = {
+        {ADN_POOL_MAX, 1, 1, 1, 1, 1, 1, 0, 0},
+        {ADN_POOL_MAX, 5, 8, 8, 16, 2, 2, 0, 0},
+        {ADN_POOL_MAX, 5, 7, 9, 33, 2, 2, 0, 0},
+        {ADN_POOL_MAX, 67, 4, 4, 5, 2, 2, 0, 0},
+        {ADN_POOL_MAX, 5, 17, 17, 8, 3, 2, 0, 0},
+        {ADN_POOL_MAX, 5, 6, 5, 130, 3, 1, 0, 0},
+        {ADN_POOL_MAX, 0, 8, 8, 16, 2, 2, 0, 0},
+        {ADN_POOL_MAX, 1, 16, 16, 64, 2, 2, 0, 0},
+        {ADN_POOL_MAX, 5, 9, 9, 4, 2, 3, 0, 0},
+        {ADN_POOL_AVG, 1, 1, 1, 1, 1, 1, 0, 0},
+        {ADN_POOL_AVG, 5, 8, 8, 16, 2, 2, 0, 0},
+        {ADN_POOL_AVG, 67, 5, 7, 3, 3, 2, 0, 0},
+        {ADN_POOL_AVG, 0, 4, 4, 16, 2, 2, 0, 0},
+        {ADN_POOL_AVG, 5, 6, 6, 130, 3, 1, 0, 0},
+        {ADN_POOL_AVG, 5, 9, 9, 4, 2, 3, 0, 0},
+        {ADN_POOL_ADAPTIVE_AVG, 5, 8, 8, 16, 0, 0, 1, 1},
+        {ADN_POOL_ADAPTIVE_AVG, 67, 8, 8, 33, 0, 0, 2, 2},
+        {ADN_POOL_ADAPTIVE_AVG, 5, 7, 17, 5, 0, 0, 3, 4},
+        {ADN_POOL_ADAPTIVE_AVG, 1, 2, 3, 130, 0, 0, 5, 4},
+        {ADN_POOL_ADAPTIVE_AVG, 0, 4, 4, 16, 0, 0, 2, 2},
+        {ADN_POOL_ADAPTIVE_AVG, 5, 4, 4, 24, 0, 0, 4, 4},
+        {ADN_POOL_ADAPTIVE_AVG, 5, 16, 8, 64, 0, 0, 4, 1},
+    };
+
+    for (size_t k = 0; k < ADN_COUNT(rows); k++) {
+        adn_shape src = {rows[k].n, rows[k].h, rows[k].w, rows[k].c}, dst = src;
+        bool is_adaptive = rows[k].kind == ADN_POOL_ADAPTIVE_AVG,
+             is_max = rows[k].kind == ADN_POOL_MAX;
+        dst.h = is_adaptive ? rows[k].out_h : (src.h - rows[k].kernel) / rows[k].stride + 1;
+        dst.w = is_adaptive ? rows[k].out_w : (src.w - rows[k].kernel) / rows[k].stride + 1;
+        op_case c = start(s, src, dst);
+        c.desc.u.pool.kind = rows[k].kind;
+        c.desc.u.pool.kernel = rows[k].kernel;
+        c.desc.u.pool.stride = rows[k].stride;
+        emit(s, c);
+        c.is_absent = true; /* the index, without a gradient to come */
+        if (is_max && s->kind == ADN_OP_POOL_FWD) emit(s, c);
+    }
+}
+
+static void loss_cases(const sink *s)
+{
+    static const int batches[] = {0, 1, 5, 67}, classes[] = {1, 2, 10, 33, 130};
+    static const double smoothings[] = {0, 0.1};
+
+    for (size_t k = 0; k < ADN_COUNT(batches) * ADN_COUNT(classes) * ADN_COUNT(smoothings) * 2;
+         k++) {
+        adn_shape scores = {batches[k % 4], 1, 1, classes[k / 4 % 5]};
+        op_case c = start(s, scores, scores);
+        c.desc.u.loss.smoothing = smoothings[k / 20 % 2];
+        c.is_absent = k / 40 == 1; /* the gradient: evaluation */
+        c.halt = k % 3 == 0;       /* stays */
+        emit(s, c);
+    }
+}
+
+static void pixel_cases(const sink *s)
+{
+    static const adn_shape images[] = {{1, 1, 1, 1}, {5, 17, 13, 3}, {67, 4, 4, 1}, {0, 8, 8, 3},
+                                       {1, 5, 5, 2}, {5, 8, 8, 4},   {67, 3, 3, 3}};
+
+    for (size_t k = 0; k < ADN_COUNT(images); k++) {
+        op_case c = start(s, images[k], images[k]);
+        for (int i = 0; i < ADN_PIXEL_CHANNELS; i++) {
+            c.desc.u.pixel.mean[i] = 0.4914 - 0.02 * i;
+            c.desc.u.pixel.std[i] = 0.2023 + 0.03 * i;
+        }
+        s->fn(&c, s->user);
+    }
+}
+
+static void sgd_cases(const sink *s)
+{
+    static const int counts[] = {0, 1, 15, 16, 17, 130, 4099};
+    /* lr, momentum, decay, first: dyadic ones keep whole numbers exact */
+    static const double values[][ADN_N_VALUE] = {
+        {0.5, 0.5, 0.25, 0}, {0.5, 0.5, 0.25, 1}, {0.25, 0, 0, 0}};
+
+    for (size_t k = 0; k < ADN_COUNT(counts) * ADN_COUNT(values) * 4; k++) {
+        adn_shape flat = {1, 1, 1, counts[k % 7]};
+        op_case c = start(s, flat, flat);
+        memcpy(c.value, values[k / 7 % 3], sizeof(c.value));
+        c.desc.u.sgd.nesterov = k / 21 % 2 == 1;
+        c.halt = k / 42 == 1;
+        emit(s, c);
+        c.value[0] = 0.1;
+        c.value[1] = 0.9;
+        c.value[2] = 5e-4;
+        s->fn(&c, s->user);
+    }
+}
+
+void op_cases_each(adn_op_kind kind, adn_type type, void (*fn)(const op_case *c, void *user),
+                   void *user)
+{
+    sink s = {kind, type, fn, user};
+
+    switch (kind) {
+    case ADN_OP_CONV_FWD:
+    case ADN_OP_CONV_GRAD_SRC:
+    case ADN_OP_CONV_GRAD_PARAM:
+        conv_cases(&s);
+        break;
+    case ADN_OP_LINEAR_FWD:
+    case ADN_OP_LINEAR_GRAD_SRC:
+    case ADN_OP_LINEAR_GRAD_PARAM:
+        linear_cases(&s);
+        break;
+    case ADN_OP_NORM_FWD:
+    case ADN_OP_NORM_INFER:
+    case ADN_OP_NORM_GRAD:
+        norm_cases(&s);
+        break;
+    case ADN_OP_RELU_FWD:
+    case ADN_OP_RELU_GRAD:
+    case ADN_OP_ADD:
+        act_cases(&s);
+        break;
+    case ADN_OP_POOL_FWD:
+    case ADN_OP_POOL_GRAD:
+        pool_cases(&s);
+        break;
+    case ADN_OP_LOSS:
+        loss_cases(&s);
+        break;
+    case ADN_OP_NORMALISE:
+        pixel_cases(&s);
+        break;
+    case ADN_OP_SGD:
+        sgd_cases(&s);
+        break;
+    case ADN_N_OP:
+        break;
+    }
+}
+
+const char *op_case_text(const op_case *c)
+{
+    static char text[200];
+    const adn_op_desc *d = &c->desc;
+    adn_shape a = d->src, b = d->dst;
+    int n =
+        snprintf(text, sizeof(text), "%s %s %dx%dx%dx%d -> %dx%dx%dx%d", adn_op_infos[d->kind].name,
+                 d->type == ADN_F64 ? "f64" : "f32", a.n, a.h, a.w, a.c, b.n, b.h, b.w, b.c);
+    char *at = text + n;
+    size_t room = sizeof(text) - (size_t)n;
+
+    if (d->kind <= ADN_OP_LINEAR_GRAD_PARAM)
+        snprintf(at, room, " kernel %d stride %d pad %d%s, laid out for %d", d->u.conv.kernel,
+                 d->u.conv.stride, d->u.conv.pad, d->u.conv.has_bias ? " bias" : "", c->layout_n);
+    else if (d->kind == ADN_OP_POOL_FWD || d->kind == ADN_OP_POOL_GRAD)
+        snprintf(at, room, " pool %d kernel %d stride %d", (int)d->u.pool.kind, d->u.pool.kernel,
+                 d->u.pool.stride);
+    else if (d->kind == ADN_OP_LOSS)
+        snprintf(at, room, " smoothing %g", d->u.loss.smoothing);
+    else if (d->kind == ADN_OP_SGD)
+        snprintf(at, room, " lr %g momentum %g decay %g first %g%s halt %d", c->value[0],
+                 c->value[1], c->value[2], c->value[3], d->u.sgd.nesterov ? " nesterov" : "",
+                 (int)c->halt);
+    else
+        snprintf(at, room, "%s value %g%s", d->u.norm.relu ? " relu" : "", c->value[0],
+                 c->is_in_place ? " in place" : "");
+    if (c->is_integer) strncat(text, ", whole numbers", sizeof(text) - strlen(text) - 1);
+    return text;
+}
