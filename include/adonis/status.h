@@ -25,6 +25,8 @@ typedef enum adn_status {
 #undef X
 } adn_status;
 
+#define ADN_MUST_USE __attribute__((warn_unused_result))
+
 const char *adn_status_name(adn_status st); /* "OK", "IO", ... */
 const char *adn_status_text(adn_status st);
 int adn_status_exit(adn_status st); /* exit code of the program */

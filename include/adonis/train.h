@@ -6,9 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "adonis/config.h"
 #include "adonis/status.h"
-
-typedef struct adn_config adn_config;
 
 /* A row of epochs.csv: block from 0, epoch of the block's own clock from 1. top1 in percent; img_s: fresh samples
  * learned over the seconds from the epoch's first step to its last, test passes taken off; waits are shares of
@@ -65,16 +64,16 @@ typedef struct adn_train_options {
 
 /* One run, to its end or to a stop; an unfinished one of the same name and config goes on. conf gets what
  * `auto` became. */
-adn_status adn_train(adn_config *conf, const adn_train_options *options, const adn_watch *watch)
-    __attribute__((warn_unused_result));
+adn_status adn_train(adn_config *conf, const adn_train_options *options, const adn_watch *watch) ADN_MUST_USE;
 
-/* Tests checkpoint `which` ("last", "best" or a name) of a run: a row a block, test fields only. */
+/* Tests checkpoint `which` ("last", "best" or a name) of a run: a row a block, test fields only, one call at
+ * a time, from threads of the library. */
 adn_status adn_eval(const char *run_dir, const char *which, void (*on_row)(void *user, const adn_epoch_row *row),
-                    void *user) __attribute__((warn_unused_result));
+                    void *user) ADN_MUST_USE;
 
 /* What `adonis plan` shows: text for people, or JSON. Gives (adn_free). Opens the data's headers and plans on the
  * device; trains nothing. */
-adn_status adn_plan_text(adn_config *conf, bool as_json, char **out) __attribute__((warn_unused_result));
+adn_status adn_plan_text(adn_config *conf, bool as_json, char **out) ADN_MUST_USE;
 
 /* Trains n_step steps after n_warmup without checkpoints, tests or a run directory and measures: see `adonis help
  * bench`. Gives text (adn_free). */
@@ -82,8 +81,7 @@ typedef struct adn_bench_options {
     int n_step, n_warmup;
     bool as_json;
 } adn_bench_options;
-adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options, char **out)
-    __attribute__((warn_unused_result));
+adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options, char **out) ADN_MUST_USE;
 
 void adn_free(void *p); /* frees what the library gives; NULL is fine */
 const char *adn_version(void);

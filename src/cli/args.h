@@ -3,7 +3,8 @@
 #define ADN_CLI_ARGS_H
 
 #include "cli/cli.h"
-#include "config/config.h"
+#include "adonis/config.h"
+#include "core/core.h"
 
 enum { ADN_CLI_MAX_OPTIONS = 8, ADN_CLI_MAX_WORDS = 4 };
 

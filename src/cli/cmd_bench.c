@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "cli/args.h"
 
 static adn_status bench_net(const adn_cli_args *args)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "cli/args.h"
 #include "core/json.h"
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "cli/args.h"
 #include "core/json.h"
 

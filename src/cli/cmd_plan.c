@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "cli/args.h"
 
 adn_status cmd_plan(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "cli/args.h"
 #include "cli/progress.h"
 #include "cli/summary.h"

@@ -10,9 +10,8 @@
 
 #include "cli/progress_text.h"
 
-static const double redraw_s = .25; /* on a terminal: a few times a second */
-static const double plain_s = 10;   /* elsewhere: at least that long between two lines */
-static const double silent_s = 60;  /* without a step, until it says where every block stands */
+static const double redraw_s = .25;      /* on a terminal: a few times a second */
+static const double plain_s = 10;        /* elsewhere: at least that long between two lines */
 enum { MAX_LINES = ADN_MAX_BLOCKS + 2 }; /* of the block on the terminal */
 
 struct adn_progress {
@@ -20,8 +19,7 @@ struct adn_progress {
     pthread_mutex_t lock; /* taken inside the log's lock: nothing is logged while it is held */
     bool is_live, has_colour;
     adn_pace pace;
-    double drawn_s, moved_s; /* when it was last drawn; when anything last moved */
-    int64_t moves;
+    double drawn_s;                  /* when it was last drawn */
     char lines[MAX_LINES][ADN_LINE]; /* the block as drawn last */
     int n_line, n_drawn;             /* n_drawn: of them on the screen, right above the cursor */
     int width;
@@ -112,7 +110,7 @@ void adn_progress_row(adn_progress *p, const adn_epoch_row *row)
     adn_info("%s", line);
 }
 
-static void draw(adn_progress *p, const adn_tick *tick)
+void adn_progress_tick(adn_progress *p, const adn_tick *tick)
 {
     char line[ADN_LINE];
     double now = adn_now(), every = p->is_live ? redraw_s : ADN_MAX(plain_s, p->conf->log_every_s);
@@ -130,33 +128,6 @@ static void draw(adn_progress *p, const adn_tick *tick)
         }
     }
     pthread_mutex_unlock(&p->lock);
-}
-
-/* Nothing moved for long: says where everyone stands, rather than hang without a word. */
-static void watch_silence(adn_progress *p, const adn_tick *tick)
-{
-    char line[ADN_LINE];
-    size_t n = 0;
-    int64_t moves = tick->source_steps;
-
-    for (int j = 0; j < tick->n_block; j++) moves += tick->blocks[j].steps + tick->blocks[j].tests;
-    if (moves != p->moves || p->moved_s <= 0) {
-        p->moves = moves;
-        p->moved_s = tick->seconds;
-    }
-    if (tick->seconds - p->moved_s < silent_s) return;
-    p->moved_s = tick->seconds;
-    for (int j = 0; j < tick->n_block && n < sizeof(line); j++)
-        n += (size_t)snprintf(line + n, sizeof(line) - n, ", block %d %lld", j,
-                              (long long)tick->blocks[j].steps);
-    adn_warn("no step was finished for %.0f s; steps finished: data %lld%s", silent_s,
-             (long long)tick->source_steps, line);
-}
-
-void adn_progress_tick(adn_progress *p, const adn_tick *tick)
-{
-    watch_silence(p, tick);
-    draw(p, tick);
 }
 
 void adn_progress_interrupted(adn_progress *p)

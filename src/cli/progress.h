@@ -5,7 +5,8 @@
 #define ADN_CLI_PROGRESS_H
 
 #include "adonis/train.h"
-#include "config/config.h"
+#include "core/core.h"
+#include "adonis/config.h"
 
 typedef struct adn_progress adn_progress;
 

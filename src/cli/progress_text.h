@@ -3,7 +3,8 @@
 #define ADN_CLI_PROGRESS_TEXT_H
 
 #include "adonis/train.h"
-#include "config/config.h"
+#include "core/core.h"
+#include "adonis/config.h"
 
 enum { ADN_LINE = 256 }; /* bytes of any line here, its 0 included */
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "cli/progress_text.h"
 #include "core/json.h"
 #include "store/store.h"

@@ -3,7 +3,8 @@
 #ifndef ADN_CONFIG_SCHEMA_H
 #define ADN_CONFIG_SCHEMA_H
 
-#include "config/config.h"
+#include "adonis/config.h"
+#include "core/core.h"
 #include "config/text.h"
 
 #define ADN_CONFIG_RELEASE "0.1" /* what "not yet" speaks of */

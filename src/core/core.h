@@ -10,8 +10,6 @@
 #include "adonis/status.h"
 #include "core/log.h"
 
-#define ADN_MUST_USE __attribute__((warn_unused_result))
-
 /* Assigns, then branches: the one way a status travels up. */
 #define ADN_TRY(st, call, label)                                                                   \
     do {                                                                                           \

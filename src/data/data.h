@@ -4,7 +4,7 @@
 #define ADN_DATA_H
 
 #include "core/core.h"
-#include "config/config.h"
+#include "adonis/config.h"
 
 typedef struct adn_dataset { /* one split, in memory, read-only: any thread */
     int n, h, w, c;

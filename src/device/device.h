@@ -27,7 +27,7 @@ typedef struct adn_label {
     float weight_a;
 } adn_label;
 
-/* What the loss leaves of a batch. is_bad: the sum is not finite. */
+/* What the loss leaves of a batch. */
 typedef struct adn_loss_result {
     double loss_sum; /* over samples, not divided */
     int64_t hits;    /* samples whose largest score is class a */
@@ -70,7 +70,7 @@ typedef enum adn_role {
  * NORM_INFER      the same with running statistics                     R src weight bias run_*      W dst
  * NORM_GRAD       through ReLU (mask recomputed from src) and norm     R src grad_dst weight bias mean inv_std
  *                                                                      W grad_src grad_weight grad_bias.  grad_src may be grad_dst
- * RELU_FWD        max(src, 0)                                          R src                        W dst
+ * RELU_FWD        max(src, 0); NaN stays NaN, in all of these          R src                        W dst
  * RELU_GRAD       grad_dst where dst > 0                               R dst grad_dst               W grad_src.  grad_src may be grad_dst
  * POOL_FWD        max, or average over the window (adaptive: PyTorch's windows)  R src              W dst [index]
  * POOL_GRAD       max: to index' element; average: spread              R grad_dst [index]           W grad_src
@@ -206,7 +206,7 @@ typedef struct adn_device_ops {
     adn_status (*event_record)(adn_queue *q, adn_event *e); /* happens when the queue gets there */
     adn_status (*event_wait)(adn_queue *q, adn_event *e);   /* the queue waits for e's latest record; none: goes on */
     adn_status (*event_sync)(adn_event *e);                 /* the host waits likewise */
-    bool (*event_query)(const adn_event *e);                /* latest record happened; orders nothing */
+    bool (*event_query)(const adn_event *e);                /* latest record happened, or there is none; orders nothing */
 
     adn_status (*upload)(adn_queue *q, void *dst, const void *src, size_t bytes);   /* src: host, kept until done */
     adn_status (*download)(adn_queue *q, void *dst, const void *src, size_t bytes); /* dst: host */
@@ -215,7 +215,8 @@ typedef struct adn_device_ops {
 
     /* How the weight of a convolution or linear layer lies: chosen from the forward operation of the full
      * training batch; all other plans take it. Import and export convert from and to PyTorch's order
-     * ([o][i][kh][kw]; linear [o][i] with i counted c, h, w), doubles on the host; both finish before they return. */
+     * ([o][i][kh][kw]; linear [o][i] with i counted c, h, w), doubles on the host; both finish before they return.
+     * Import writes all of the weight's bytes. */
     adn_status (*layout_create)(adn_queue *q, const adn_op_desc *fwd, adn_layout **out);
     void (*layout_destroy)(adn_layout *l);
     adn_status (*param_import)(adn_queue *q, const adn_layout *l, void *dst, const double *src);
@@ -223,12 +224,13 @@ typedef struct adn_device_ops {
 
     adn_status (*plan)(adn_queue *q, const adn_op_desc *d, adn_op **out); /* waits for the queue's worker */
     adn_status (*run)(adn_op *op, const adn_op_args *args);
-    void (*op_destroy)(adn_op *op);
+    void (*op_destroy)(adn_op *op); /* its runs have ended: sync first */
     /* Optional: several operations that follow each other, for a device that can fuse them. Default: plan, one by one. */
     adn_status (*plan_group)(adn_queue *q, const adn_op_desc *d, int n, adn_op **out);
 } adn_device_ops;
 
-/* What every device's objects begin with. */
+/* What every device's objects begin with. `dev` is for callers, and a wrapper puts itself there (faulty.c):
+ * a device finds its own things elsewhere. */
 struct adn_device {
     const adn_device_ops *ops;
 };

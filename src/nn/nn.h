@@ -3,7 +3,8 @@
 #ifndef ADN_NN_H
 #define ADN_NN_H
 
-#include "config/config.h"
+#include "adonis/config.h"
+#include "core/core.h"
 #include "device/device.h"
 
 typedef enum adn_layer_kind {

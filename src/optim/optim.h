@@ -2,7 +2,8 @@
 #ifndef ADN_OPTIM_H
 #define ADN_OPTIM_H
 
-#include "config/config.h"
+#include "adonis/config.h"
+#include "core/core.h"
 #include "device/device.h"
 
 /* SGD with momentum, Nesterov, weight decay (PyTorch's formulas), over n_param elements of which the first

@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "core/json.h"
 #include "pipeline/inside.h"
 #include "pipeline/text.h"

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "core/file.h"
 #include "pipeline/inside.h"
 #include "pipeline/text.h"

@@ -3,7 +3,8 @@
 #ifndef ADN_PIPELINE_H
 #define ADN_PIPELINE_H
 
-#include "config/config.h"
+#include "adonis/config.h"
+#include "core/core.h"
 #include "data/data.h"
 #include "edge/edge.h"
 #include "nn/nn.h"

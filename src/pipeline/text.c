@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "core/json.h"
 #include "core/thread.h"
 

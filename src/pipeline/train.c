@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "adonis/train.h"
+#include "core/core.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "pipeline/inside.h"

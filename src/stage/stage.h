@@ -5,7 +5,8 @@
 #define ADN_STAGE_H
 
 #include "adonis/train.h"
-#include "config/config.h"
+#include "core/core.h"
+#include "adonis/config.h"
 #include "edge/edge.h"
 #include "nn/nn.h"
 #include "store/store.h"

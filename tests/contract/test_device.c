@@ -316,6 +316,26 @@ START_TEST(sgd_takes_pytorchs_steps)
 }
 END_TEST
 
+START_TEST(an_update_after_a_halt_changes_nothing)
+{
+    op_case c = small(ADN_OP_SGD, (adn_shape){1, 1, 1, 70}, (adn_shape){1, 1, 1, 70});
+
+    c.value[0] = c.value[1] = c.value[3] = 1;
+    c.halt = 1;
+    for (int i = 0; i < all.n; i++) {
+        op_data before, after;
+        op_data_init(&before, &c, 1);
+        op_data_copy(&after, &before, &c);
+        op_run(all.one[i].queues[0], &c, &after);
+        ck_assert_mem_eq(after.p[ADN_WEIGHT], before.p[ADN_WEIGHT], 70 * sizeof(double));
+        ck_assert_mem_eq(after.p[ADN_MOMENTUM], before.p[ADN_MOMENTUM], 70 * sizeof(double));
+        ck_assert_int_eq(*(int32_t *)after.p[ADN_HALT], 1);
+        op_data_clear(&before);
+        op_data_clear(&after);
+    }
+}
+END_TEST
+
 /* ---- what is not finite ---- */
 
 START_TEST(what_is_not_a_number_passes_through_to_the_loss)
@@ -458,6 +478,7 @@ int main(void)
     tcase_add_test(known, the_loss_is_pytorchs_with_smoothing_and_two_classes);
     tcase_add_test(known, a_hit_is_a_label_whose_score_is_the_first_of_the_largest);
     tcase_add_test(known, sgd_takes_pytorchs_steps);
+    tcase_add_test(known, an_update_after_a_halt_changes_nothing);
     tcase_add_test(rest, what_is_not_a_number_passes_through_to_the_loss);
     tcase_add_test(rest, a_loss_that_is_not_finite_halts_and_a_good_one_clears_nothing);
     tcase_add_test(rest, weights_come_back_from_their_layout_and_fill_all_of_it);

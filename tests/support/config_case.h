@@ -3,7 +3,8 @@
 #ifndef ADN_TEST_CONFIG_CASE_H
 #define ADN_TEST_CONFIG_CASE_H
 
-#include "config/config.h"
+#include "adonis/config.h"
+#include "core/core.h"
 
 /* Writes exp.yaml, always the same file in a folder of its own, and gives its path. Static memory.
  */

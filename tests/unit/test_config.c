@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "config_case.h"
-#include "config/config.h"
+#include "adonis/config.h"
+#include "core/core.h"
 
 START_TEST(without_a_file_the_defaults_of_the_product_page_hold)
 {

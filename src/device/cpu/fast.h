@@ -1,4 +1,4 @@
-/* What the fast ways share: how hot loops are compiled, the names of the ways, how work is split.
+/* What the fast ways share: how hot loops are compiled, small helpers, the ways' names.
  * Private to src/device/cpu; cpu_ways.c puts the ways in order. */
 #ifndef ADN_FAST_H
 #define ADN_FAST_H
@@ -7,9 +7,10 @@
 
 #include "device/cpu/cpu.h"
 
-/* A function over a range, compiled for several processors and chosen when the program is loaded. OpenMP's
- * own bodies are not cloned, so parallel regions call such functions. Nothing is contracted to fused
- * multiply-adds and every sum has an order of its own: all versions give the same bits. */
+/* A function over a range, compiled for several processors and chosen when the program is loaded.
+ * OpenMP's own bodies are not cloned, so parallel regions call such functions. Nothing is
+ * contracted to fused multiply-adds and every sum has an order of its own: all versions give the
+ * same bits. */
 #if defined(__x86_64__) && defined(__linux__)
 #define ADN_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
@@ -47,8 +48,9 @@ adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 adn_status adn_dnnl_conv_plan(adn_cpu_op *op);
 adn_status adn_dnnl_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 
-adn_status adn_fast_norm_plan(adn_cpu_op *op); /* forward, infer, gradient */
-adn_status adn_fast_pool_plan(adn_cpu_op *op); /* forward, gradient: 2x2 maxima, even adaptive averages */
-adn_status adn_fast_elem_plan(adn_cpu_op *op); /* relu, add, normalise, sgd */
+/* Norms; 2x2 maxima and averages whose windows are all alike; relu, add, normalise, sgd. */
+adn_status adn_fast_norm_plan(adn_cpu_op *op);
+adn_status adn_fast_pool_plan(adn_cpu_op *op);
+adn_status adn_fast_elem_plan(adn_cpu_op *op);
 
 #endif

@@ -5,10 +5,11 @@
 
 #include "device/cpu/fast.h"
 
-/* Floats of a buffer: with a panel of weights beside it, it stays in a second-level cache of 512 KiB. */
+/* Floats of a buffer: with a panel of weights beside it, it stays in a second-level cache of 512
+ * KiB. */
 enum { BLOCK_FLOATS = 40960 };
-/* Channels up to which a row of taps is one. Pixels of more lie an odd number of cache lines apart, so that
- * they fall into different sets of the cache. */
+/* Channels up to which a row of taps is one. Pixels of more lie an odd number of cache lines apart,
+ * so that they fall into different sets of the cache. */
 enum { NARROW = 15 };
 
 static size_t parts(size_t count, size_t of)
@@ -19,14 +20,16 @@ static size_t parts(size_t count, size_t of)
 static void cut(adn_blocks *d, size_t room)
 {
     const adn_conv *v = &d->v;
-    size_t border = v->kernel - 1, whole = (v->h_out + border) * d->row, pixels = v->h_out * v->w_out;
+    size_t border = v->kernel - 1, whole = (v->h_out + border) * d->row,
+           pixels = v->h_out * v->w_out;
 
     d->images = 1;
     d->rows = v->h_out;
     if (whole <= BLOCK_FLOATS && pixels <= room) {
         d->images = ADN_MIN(ADN_MIN(BLOCK_FLOATS / whole, room / pixels), v->n);
     } else {
-        size_t fit = ADN_MAX(BLOCK_FLOATS / d->row, v->kernel) - border, most = ADN_MIN(room / v->w_out, fit);
+        size_t fit = ADN_MAX(BLOCK_FLOATS / d->row, v->kernel) - border,
+               most = ADN_MIN(room / v->w_out, fit);
         d->rows = parts(v->h_out, parts(v->h_out, ADN_MAX(most, 1)));
     }
     d->h_pad = d->rows + border;
@@ -75,17 +78,20 @@ adn_block adn_blocks_at(const adn_blocks *d, size_t b)
 static void fill_row(const adn_blocks *d, float *to, const float *from)
 {
     const adn_conv *v = &d->v;
-    size_t left = v->pad * d->pixel, n = from == NULL ? 0 : ADN_MIN(v->w, v->w_out + v->kernel - 1 - v->pad);
+    size_t left = v->pad * d->pixel,
+           n = from == NULL ? 0 : ADN_MIN(v->w, v->w_out + v->kernel - 1 - v->pad);
 
     memset(to, 0, left * sizeof(*to));
     if (d->pixel == v->c && n > 0)
         memcpy(to + left, from, n * v->c * sizeof(*to));
     else
-        for (size_t x = 0; x < n; x++) memcpy(to + left + x * d->pixel, from + x * v->c, v->c * sizeof(*to));
+        for (size_t x = 0; x < n; x++)
+            memcpy(to + left + x * d->pixel, from + x * v->c, v->c * sizeof(*to));
     memset(to + left + n * d->pixel, 0, (d->row - left - n * d->pixel) * sizeof(*to));
 }
 
-const float *adn_blocks_fill(const adn_blocks *d, const adn_block *k, float *buffer, const float *src)
+const float *adn_blocks_fill(const adn_blocks *d, const adn_block *k, float *buffer,
+                             const float *src)
 {
     const adn_conv *v = &d->v;
 

@@ -1,6 +1,7 @@
-/* A convolution of stride 1 over NHWC cut into blocks: a few images, or some rows of one. A block is copied
- * into a buffer with its border of zeros, so that every tap of every pixel is one offset. A product (1x1, or a
- * linear layer) is one image, a column of pixels, and is read where it lies if asked. */
+/* A convolution of stride 1 over NHWC cut into blocks: a few images, or some rows of one. A block
+ * is copied into a buffer with its border of zeros, so that every tap of every pixel is one offset.
+ * A product (1x1, or a linear layer) is one image, a column of pixels, and is read where it lies if
+ * asked. */
 #ifndef ADN_FAST_BLOCK_H
 #define ADN_FAST_BLOCK_H
 
@@ -15,8 +16,9 @@ typedef struct adn_blocks {
     bool in_place;
     size_t n_tap, n_in;          /* taps, inputs of each; a narrow map's row of taps is one */
     size_t n_block, n_row_block; /* of all; of an image */
-    size_t images, rows, h_pad;  /* of a block: images, their output rows, their rows in the buffer */
-    size_t pixel, row, buffer;   /* floats of a pixel, of a row, of all of it */
+    size_t images, rows;         /* of a block: images, output rows of each */
+    size_t h_pad;                /* rows of each in the buffer */
+    size_t pixel, row, buffer;   /* floats of a pixel, of a row, of all of the buffer */
     size_t n_pixel;              /* output pixels of a whole block */
     size_t *tap, *offset;        /* [n_tap], [n_pixel], in floats; behind the struct */
 } adn_blocks;
@@ -30,6 +32,7 @@ typedef struct adn_block {
 adn_blocks *adn_blocks_create(const adn_conv *v, size_t room, bool in_place);
 adn_block adn_blocks_at(const adn_blocks *d, size_t b);
 /* Fills the buffer; gives what offsets and taps count from. */
-const float *adn_blocks_fill(const adn_blocks *d, const adn_block *k, float *buffer, const float *src);
+const float *adn_blocks_fill(const adn_blocks *d, const adn_block *k, float *buffer,
+                             const float *src);
 
 #endif

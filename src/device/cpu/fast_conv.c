@@ -1,5 +1,6 @@
-/* Direct convolutions by oneDNN: NHWC activations, weights in the blocked format that the forward pass of
- * the full training batch chooses. A pass that wants another format gets a reorder in the workspace. */
+/* Direct convolutions by oneDNN: NHWC activations, weights in the blocked format that the forward
+ * pass of the full training batch chooses. A pass that wants another format gets a reorder in the
+ * workspace. */
 #include <string.h>
 
 #include "device/cpu/fast_dnnl.h"
@@ -13,8 +14,10 @@ typedef struct shapes {
 
 static void shapes_init(shapes *s, const adn_op_desc *d)
 {
-    dnnl_dims_t src = {d->src.n, d->src.c, d->src.h, d->src.w}, dst = {d->dst.n, d->dst.c, d->dst.h, d->dst.w};
-    dnnl_dims_t weight = {d->dst.c, d->src.c, d->u.conv.kernel, d->u.conv.kernel}, bias = {d->dst.c};
+    dnnl_dims_t src = {d->src.n, d->src.c, d->src.h, d->src.w},
+                dst = {d->dst.n, d->dst.c, d->dst.h, d->dst.w};
+    dnnl_dims_t weight = {d->dst.c, d->src.c, d->u.conv.kernel, d->u.conv.kernel},
+                bias = {d->dst.c};
 
     *s = (shapes){.stride = {d->u.conv.stride, d->u.conv.stride},
                   .pad = {d->u.conv.pad, d->u.conv.pad},
@@ -27,23 +30,27 @@ static void shapes_init(shapes *s, const adn_op_desc *d)
 }
 
 /* fwd: the forward pass as a hint; NULL for that pass itself. */
-static dnnl_status_t pass_desc(const adn_chain *c, adn_op_kind kind, const shapes *s, const adn_chain_format *weight,
-                               const_dnnl_primitive_desc_t fwd, dnnl_primitive_desc_t *out)
+static dnnl_status_t pass_desc(const adn_chain *c, adn_op_kind kind, const shapes *s,
+                               const adn_chain_format *weight, const_dnnl_primitive_desc_t fwd,
+                               dnnl_primitive_desc_t *out)
 {
     dnnl_convolution_desc_t conv;
     const adn_chain_format *bias = s->has_bias ? &s->bias : NULL;
     dnnl_status_t st;
 
     if (kind == ADN_OP_CONV_FWD)
-        st = dnnl_convolution_forward_desc_init(&conv, dnnl_forward_training, dnnl_convolution_direct, &s->src,
-                                                weight, bias, &s->dst, s->stride, s->pad, s->pad);
+        st = dnnl_convolution_forward_desc_init(&conv, dnnl_forward_training,
+                                                dnnl_convolution_direct, &s->src, weight, bias,
+                                                &s->dst, s->stride, s->pad, s->pad);
     else if (kind == ADN_OP_CONV_GRAD_SRC)
-        st = dnnl_convolution_backward_data_desc_init(&conv, dnnl_convolution_direct, &s->src, weight, &s->dst,
-                                                      s->stride, s->pad, s->pad);
+        st = dnnl_convolution_backward_data_desc_init(&conv, dnnl_convolution_direct, &s->src,
+                                                      weight, &s->dst, s->stride, s->pad, s->pad);
     else
-        st = dnnl_convolution_backward_weights_desc_init(&conv, dnnl_convolution_direct, &s->src, weight, bias,
-                                                         &s->dst, s->stride, s->pad, s->pad);
-    return st != dnnl_success ? st : dnnl_primitive_desc_create(out, &conv, c->attr, c->engine, fwd);
+        st = dnnl_convolution_backward_weights_desc_init(&conv, dnnl_convolution_direct, &s->src,
+                                                         weight, bias, &s->dst, s->stride, s->pad,
+                                                         s->pad);
+    return st != dnnl_success ? st
+                              : dnnl_primitive_desc_create(out, &conv, c->attr, c->engine, fwd);
 }
 
 /* oneDNN's own plain loops are slower than ours by far. */
@@ -54,16 +61,18 @@ static bool is_plain_loop(const_dnnl_primitive_desc_t pd)
     return strstr(name, "ref") != NULL;
 }
 
-/* A pass with weights as `weight` says if there is real code for that, else as it likes them; plain loops
- * only where they will do. ADN_END: nothing for this shape. */
-static adn_status pass_choose(const adn_chain *c, adn_op_kind kind, const shapes *s, const adn_chain_format *weight,
-                              bool loops_do, dnnl_primitive_desc_t *out)
+/* A pass with weights as `weight` says if there is real code for that, else as it likes them; plain
+ * loops only where they will do. ADN_END: nothing for this shape. */
+static adn_status pass_choose(const adn_chain *c, adn_op_kind kind, const shapes *s,
+                              const adn_chain_format *weight, bool loops_do,
+                              dnnl_primitive_desc_t *out)
 {
     const adn_chain_format *wish[] = {weight, &s->any, weight};
     dnnl_primitive_desc_t fwd = NULL, pd = NULL;
     bool is_found = false;
 
-    if (kind != ADN_OP_CONV_FWD && pass_desc(c, ADN_OP_CONV_FWD, s, &s->any, NULL, &fwd) != dnnl_success)
+    if (kind != ADN_OP_CONV_FWD &&
+        pass_desc(c, ADN_OP_CONV_FWD, s, &s->any, NULL, &fwd) != dnnl_success)
         return ADN_END;
     for (size_t i = 0; i < ADN_COUNT(wish) && !is_found; i++) {
         if (pass_desc(c, kind, s, wish[i], fwd, &pd) != dnnl_success) continue;
@@ -79,7 +88,8 @@ static adn_status pass_choose(const adn_chain *c, adn_op_kind kind, const shapes
 /* The weights' format of a pass, whichever way they go. */
 static adn_chain_format pass_format(adn_op_kind kind, const_dnnl_primitive_desc_t pd)
 {
-    dnnl_query_t what = kind == ADN_OP_CONV_GRAD_PARAM ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
+    dnnl_query_t what =
+        kind == ADN_OP_CONV_GRAD_PARAM ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
     return *dnnl_primitive_desc_query_md(pd, what, 0);
 }
 
@@ -107,8 +117,8 @@ static const pass_args passes[] = {
 };
 
 /* Fills the chain: [reorder] pass, or pass [reorder]. Takes pd, in any case. */
-static adn_status chain_fill(adn_chain *c, adn_op_kind kind, const shapes *s, const adn_chain_format *layout,
-                             dnnl_primitive_desc_t pd)
+static adn_status chain_fill(adn_chain *c, adn_op_kind kind, const shapes *s,
+                             const adn_chain_format *layout, dnnl_primitive_desc_t pd)
 {
     const pass_args *pass = &passes[kind];
     const adn_chain_format inner = pass_format(kind, pd);
@@ -120,7 +130,8 @@ static adn_status chain_fill(adn_chain *c, adn_op_kind kind, const shapes *s, co
     ADN_TRY(st, adn_chain_slot_add(c, layout, pass->weight.role, &weight), fail);
     own = weight;
     if (!is_same) ADN_TRY(st, adn_chain_slot_add(c, &inner, ADN_WORKSPACE, &own), fail);
-    if (!is_same && !is_grad) ADN_TRY(st, adn_chain_reorder_add(c, layout, weight, &inner, own), fail);
+    if (!is_same && !is_grad)
+        ADN_TRY(st, adn_chain_reorder_add(c, layout, weight, &inner, own), fail);
     st = adn_chain_step_add(c, pd, &step);
     if (st != ADN_OK) return st;
     ADN_TRY(st, adn_chain_slot_add(c, &s->src, pass->src.role, &src), done);
@@ -132,7 +143,8 @@ static adn_status chain_fill(adn_chain *c, adn_op_kind kind, const shapes *s, co
         ADN_TRY(st, adn_chain_slot_add(c, &s->bias, pass->bias.role, &bias), done);
         adn_chain_step_arg(step, pass->bias.arg, bias);
     }
-    if (!is_same && is_grad) ADN_TRY(st, adn_chain_reorder_add(c, &inner, own, layout, weight), done);
+    if (!is_same && is_grad)
+        ADN_TRY(st, adn_chain_reorder_add(c, &inner, own, layout, weight), done);
 done:
     return st;
 fail:
@@ -209,19 +221,22 @@ static adn_status layout_export(const adn_cpu_layout *l, double *dst, const void
 
 adn_status adn_dnnl_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
 {
-    static const adn_op_kind kinds[] = {ADN_OP_CONV_FWD, ADN_OP_CONV_GRAD_SRC, ADN_OP_CONV_GRAD_PARAM};
+    static const adn_op_kind kinds[] = {ADN_OP_CONV_FWD, ADN_OP_CONV_GRAD_SRC,
+                                        ADN_OP_CONV_GRAD_PARAM};
     adn_chain_format *format = NULL;
     adn_chain *c;
     shapes s;
 
-    if (fwd->kind != ADN_OP_CONV_FWD || fwd->type != ADN_F32 || adn_shape_count(fwd->src) == 0) return ADN_END;
+    if (fwd->kind != ADN_OP_CONV_FWD || fwd->type != ADN_F32 || adn_shape_count(fwd->src) == 0)
+        return ADN_END;
     adn_status st = adn_chain_create(&c);
     if (st != ADN_OK) return st;
     shapes_init(&s, fwd);
     for (size_t i = 0; i < ADN_COUNT(kinds); i++) { /* all three passes, or the loops' layout */
         dnnl_primitive_desc_t pd;
         ADN_TRY(st, pass_choose(c, kinds[i], &s, i == 0 ? &s.any : format, false, &pd), done);
-        if (i == 0 && (format = adn_alloc(sizeof(*format))) != NULL) *format = pass_format(kinds[i], pd);
+        if (i == 0 && (format = adn_alloc(sizeof(*format))) != NULL)
+            *format = pass_format(kinds[i], pd);
         dnnl_primitive_desc_destroy(pd);
         if (format == NULL) {
             st = ADN_FAIL(ADN_NOMEM, "cpu: no memory for a layout");
@@ -258,7 +273,8 @@ adn_status adn_dnnl_conv_plan(adn_cpu_op *op)
     if (st != ADN_OK) return st;
     shapes_init(&s, d);
     st = pass_choose(c, d->kind, &s, layout->impl, true, &pd);
-    if (st == ADN_END) st = ADN_FAIL(ADN_DEVICE, "oneDNN: no convolution of this shape in the layout chosen");
+    if (st == ADN_END)
+        st = ADN_FAIL(ADN_DEVICE, "oneDNN: no convolution of this shape in the layout chosen");
     if (st == ADN_OK) st = chain_fill(c, d->kind, &s, layout->impl, pd);
     if (st != ADN_OK) {
         adn_chain_destroy(c);

@@ -1,13 +1,13 @@
-/* Convolutions of stride 1 and linear layers, all passes, as products of tiles (fast_tile.h) over blocks
- * (fast_block.h). Every sum has an order of its own: the bits do not depend on the team. */
+/* Convolutions of stride 1 and linear layers, all passes, as products of tiles (fast_tile.h) over
+ * blocks (fast_block.h). Every sum has an order of its own: the bits do not depend on the team. */
 #include <omp.h>
 #include <string.h>
 
 #include "device/cpu/fast_block.h"
 #include "device/cpu/fast_panel.h"
 
-/* Pixels of a block. For gradients of weights, a panel of its pixels' gradients fits the first-level cache
- * beside the lines that it meets. */
+/* Pixels of a block. For gradients of weights, a panel of its pixels' gradients fits the
+ * first-level cache beside the lines that it meets. */
 enum { PIXELS = 256, GRAD_PIXELS = 128 };
 
 typedef struct direct {
@@ -19,7 +19,8 @@ typedef struct direct {
 
 static bool is_linear(adn_op_kind kind)
 {
-    return kind == ADN_OP_LINEAR_FWD || kind == ADN_OP_LINEAR_GRAD_SRC || kind == ADN_OP_LINEAR_GRAD_PARAM;
+    return kind == ADN_OP_LINEAR_FWD || kind == ADN_OP_LINEAR_GRAD_SRC ||
+           kind == ADN_OP_LINEAR_GRAD_PARAM;
 }
 
 static bool is_grad_src(adn_op_kind kind)
@@ -65,7 +66,8 @@ static void panel_product(const direct *d, const adn_block *k, const float *x, c
                           const float *bias, float *dst, size_t panel)
 {
     const adn_blocks *b = d->blocks;
-    size_t width = d->tiles->width, at = panel * width, n = ADN_MIN(width, b->v.o - at), stride = b->v.o;
+    size_t width = d->tiles->width, at = panel * width, stride = b->v.o;
+    size_t n = ADN_MIN(width, b->v.o - at);
     float edge[TILE_ROWS * TILE_WIDTH_MAX], shift[TILE_WIDTH_MAX] = {0};
     bool is_whole = n == width;
 
@@ -76,12 +78,13 @@ static void panel_product(const direct *d, const adn_block *k, const float *x, c
         d->tiles->product(n_row, x, b->offset + p, b->tap, b->n_tap, b->n_in,
                           weight + panel * b->n_tap * b->n_in * width, shift, is_whole ? to : edge,
                           is_whole ? stride : width);
-        for (size_t r = 0; !is_whole && r < n_row; r++) memcpy(to + r * stride, edge + r * width, n * sizeof(*to));
+        for (size_t r = 0; !is_whole && r < n_row; r++)
+            memcpy(to + r * stride, edge + r * width, n * sizeof(*to));
     }
 }
 
-static void product(const direct *d, const float *src, const float *weight, const float *bias, float *dst,
-                    float *buffers)
+static void product(const direct *d, const float *src, const float *weight, const float *bias,
+                    float *dst, float *buffers)
 {
     /* Fewer blocks than threads: several share each and take some panels. */
     size_t n_block = d->blocks->n_block, team = (size_t)omp_get_max_threads();
@@ -111,14 +114,15 @@ static adn_status run_grad_src(const adn_cpu_op *op, const adn_op_args *args)
     float *back = args->p[ADN_WORKSPACE];
 
     adn_panels_turn(d->panels, back, args->p[ADN_WEIGHT]);
-    product(d, args->p[ADN_GRAD_DST], back, NULL, args->p[ADN_GRAD_SRC], back + adn_panels_back_floats(d->panels));
+    product(d, args->p[ADN_GRAD_DST], back, NULL, args->p[ADN_GRAD_SRC],
+            back + adn_panels_back_floats(d->panels));
     return ADN_OK;
 }
 
-/* packed[panel][pixel][width] = each pixel's n gradients; sum[panel][width] += over the pixels. What is missing
- * to a whole panel is zero. */
-ADN_CLONES static void pack(float *packed, float *sum, const float *from, size_t stride, size_t n_pixel, size_t n,
-                            size_t width)
+/* packed[panel][pixel][width] = each pixel's n gradients; sum[panel][width] += over the pixels.
+ * What is missing to a whole panel is zero. */
+ADN_CLONES static void pack(float *packed, float *sum, const float *from, size_t stride,
+                            size_t n_pixel, size_t n, size_t width)
 {
     for (size_t p = 0; p < n_pixel; p++, from += stride) {
         for (size_t at = 0; at < n; at += width) {
@@ -145,14 +149,16 @@ typedef struct share {
 static void grad_block(const direct *d, const adn_op_args *args, const share *s, const adn_block *k)
 {
     const adn_blocks *b = d->blocks;
-    size_t width = d->tiles->width, first = s->from / b->n_tap, last = (s->to - 1) / b->n_tap, o = b->v.o;
-    const float *grad = args->p[ADN_GRAD_DST], *x = adn_blocks_fill(b, k, s->buffer, args->p[ADN_SRC]);
+    size_t width = d->tiles->width, first = s->from / b->n_tap, last = (s->to - 1) / b->n_tap;
+    size_t at = first * width, n = ADN_MIN(b->v.o, (last + 1) * width) - at;
+    const float *grad = args->p[ADN_GRAD_DST];
+    const float *x = adn_blocks_fill(b, k, s->buffer, args->p[ADN_SRC]);
     float *grad_weight = args->p[ADN_GRAD_WEIGHT];
 
-    pack(s->packed, s->sum, grad + k->first * o + first * width, o, k->n,
-         ADN_MIN(o, (last + 1) * width) - first * width, width);
+    pack(s->packed, s->sum, grad + k->first * b->v.o + at, b->v.o, k->n, n, width);
     for (size_t item = s->from; item < s->to; item++) {
-        const float *panel = s->packed + (item / b->n_tap - first) * k->n * width, *from = x + b->tap[item % b->n_tap];
+        const float *panel = s->packed + (item / b->n_tap - first) * k->n * width;
+        const float *from = x + b->tap[item % b->n_tap];
         float *sum = grad_weight + item * b->n_in * width;
         for (size_t t = 0; t < tile_count(b->n_in); t++) {
             size_t i = tile_begin(b->n_in, t), n_row = tile_begin(b->n_in, t + 1) - i;
@@ -175,7 +181,8 @@ static void grad_share(const direct *d, const adn_op_args *args, const share *s)
         const adn_block k = adn_blocks_at(b, i);
         grad_block(d, args, s, &k);
     }
-    for (size_t p = (s->from + b->n_tap - 1) / b->n_tap; grad_bias != NULL && p * b->n_tap < s->to; p++)
+    if (grad_bias == NULL) return;
+    for (size_t p = (s->from + b->n_tap - 1) / b->n_tap; p * b->n_tap < s->to; p++)
         memcpy(grad_bias + p * width, s->sum + (p - first) * width,
                ADN_MIN(width, b->v.o - p * width) * sizeof(*grad_bias));
 }
@@ -198,8 +205,10 @@ static adn_status run_grad_param(const adn_cpu_op *op, const adn_op_args *args)
 #pragma omp parallel
     {
         size_t team = (size_t)omp_get_num_threads(), me = (size_t)omp_get_thread_num();
-        float *buffer = (float *)args->p[ADN_WORKSPACE] + me * share_floats(d), *packed = buffer + d->blocks->buffer;
-        const share s = {n * me / team, n * (me + 1) / team, buffer, packed, packed + packed_floats(d)};
+        float *buffer = (float *)args->p[ADN_WORKSPACE] + me * share_floats(d);
+        float *packed = buffer + d->blocks->buffer;
+        const share s = {n * me / team, n * (me + 1) / team, buffer, packed,
+                         packed + packed_floats(d)};
         grad_share(d, args, &s);
     }
     return ADN_OK;
@@ -235,14 +244,18 @@ adn_status adn_direct_plan(adn_cpu_op *op)
     op->impl = d;
     op->impl_free = direct_free;
     const adn_conv v = conv_of(desc);
-    *d = (direct){panels, panels->tiles, NULL, (v.o + panels->tiles->width - 1) / panels->tiles->width};
+    *d = (direct){panels, panels->tiles, NULL,
+                  (v.o + panels->tiles->width - 1) / panels->tiles->width};
     d->blocks = adn_blocks_create(&v, is_grad_param(desc->kind) ? GRAD_PIXELS : PIXELS,
                                   v.kernel == 1 && !is_grad_param(desc->kind));
-    if (d->blocks == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan"); /* the caller frees op */
+    if (d->blocks == NULL)
+        return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan"); /* the caller frees op */
     floats = team * d->blocks->buffer;
     if (is_grad_param(desc->kind)) floats = team * share_floats(d);
     if (is_grad_src(desc->kind)) floats += adn_panels_back_floats(panels);
     op->base.workspace_bytes = floats * sizeof(float);
-    op->run = is_grad_param(desc->kind) ? run_grad_param : is_grad_src(desc->kind) ? run_grad_src : run_fwd;
+    op->run = run_fwd;
+    if (is_grad_src(desc->kind)) op->run = run_grad_src;
+    if (is_grad_param(desc->kind)) op->run = run_grad_param;
     return ADN_OK;
 }

@@ -4,7 +4,8 @@
 static adn_status checked(dnnl_status_t st, const char *what)
 {
     if (st == dnnl_success) return ADN_OK;
-    return ADN_FAIL(st == dnnl_out_of_memory ? ADN_NOMEM : ADN_DEVICE, "oneDNN: %s: status %d", what, (int)st);
+    return ADN_FAIL(st == dnnl_out_of_memory ? ADN_NOMEM : ADN_DEVICE, "oneDNN: %s: status %d",
+                    what, (int)st);
 }
 
 adn_status adn_chain_create(adn_chain **out)
@@ -14,9 +15,13 @@ adn_status adn_chain_create(adn_chain **out)
 
     if (c == NULL) return ADN_FAIL(ADN_NOMEM, "oneDNN: no memory for a plan");
     ADN_TRY(st, checked(dnnl_engine_create(&c->engine, dnnl_cpu, 0), "engine"), fail);
-    ADN_TRY(st, checked(dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags), "stream"), fail);
+    ADN_TRY(st,
+            checked(dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags), "stream"),
+            fail);
     ADN_TRY(st, checked(dnnl_primitive_attr_create(&c->attr), "attributes"), fail);
-    ADN_TRY(st, checked(dnnl_primitive_attr_set_scratchpad_mode(c->attr, dnnl_scratchpad_mode_user), "scratchpad"),
+    ADN_TRY(st,
+            checked(dnnl_primitive_attr_set_scratchpad_mode(c->attr, dnnl_scratchpad_mode_user),
+                    "scratchpad"),
             fail);
     *out = c;
     return ADN_OK;
@@ -38,11 +43,13 @@ void adn_chain_destroy(void *chain)
     adn_free(c);
 }
 
-adn_status adn_chain_slot_add(adn_chain *c, const adn_chain_format *f, adn_role role, dnnl_memory_t *out)
+adn_status adn_chain_slot_add(adn_chain *c, const adn_chain_format *f, adn_role role,
+                              dnnl_memory_t *out)
 {
     ADN_ASSERT(c->n_slot < (int)ADN_COUNT(c->slots));
     adn_chain_slot *s = &c->slots[c->n_slot];
-    adn_status st = checked(dnnl_memory_create(&s->memory, f, c->engine, DNNL_MEMORY_NONE), "memory");
+    adn_status st =
+        checked(dnnl_memory_create(&s->memory, f, c->engine, DNNL_MEMORY_NONE), "memory");
 
     if (st != ADN_OK) return st;
     c->n_slot++;
@@ -81,12 +88,13 @@ done:
     return st;
 }
 
-adn_status adn_chain_reorder_add(adn_chain *c, const adn_chain_format *from, dnnl_memory_t src, const adn_chain_format *to,
-                                 dnnl_memory_t dst)
+adn_status adn_chain_reorder_add(adn_chain *c, const adn_chain_format *from, dnnl_memory_t src,
+                                 const adn_chain_format *to, dnnl_memory_t dst)
 {
     dnnl_primitive_desc_t pd;
     adn_chain_step *s;
-    dnnl_status_t made = dnnl_reorder_primitive_desc_create(&pd, from, c->engine, to, c->engine, c->attr);
+    dnnl_status_t made =
+        dnnl_reorder_primitive_desc_create(&pd, from, c->engine, to, c->engine, c->attr);
     adn_status st = checked(made, "reorder");
 
     if (st == ADN_OK) st = adn_chain_step_add(c, pd, &s);

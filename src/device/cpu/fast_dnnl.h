@@ -1,5 +1,6 @@
-/* oneDNN 2.6 as this device uses it: a chain of primitives, made when an operation is planned; a run sets
- * pointers and executes. Included by fast_dnnl.c and fast_conv.c, which alone speak to oneDNN. */
+/* oneDNN 2.6 as this device uses it: a chain of primitives, made when an operation is planned; a
+ * run sets pointers and executes. Included by fast_dnnl.c and fast_conv.c, which alone speak to
+ * oneDNN. */
 #ifndef ADN_FAST_DNNL_H
 #define ADN_FAST_DNNL_H
 
@@ -36,13 +37,15 @@ typedef struct adn_chain {
 adn_status adn_chain_create(adn_chain **out) ADN_MUST_USE;
 void adn_chain_destroy(void *chain);
 /* Memory of this format at a role; ADN_WORKSPACE: a piece of its own. */
-adn_status adn_chain_slot_add(adn_chain *c, const adn_chain_format *f, adn_role role, dnnl_memory_t *out) ADN_MUST_USE;
+adn_status adn_chain_slot_add(adn_chain *c, const adn_chain_format *f, adn_role role,
+                              dnnl_memory_t *out) ADN_MUST_USE;
 /* Adds the primitive, without arguments but for its scratchpad. Takes pd, in any case. */
-adn_status adn_chain_step_add(adn_chain *c, dnnl_primitive_desc_t pd, adn_chain_step **out) ADN_MUST_USE;
+adn_status adn_chain_step_add(adn_chain *c, dnnl_primitive_desc_t pd,
+                              adn_chain_step **out) ADN_MUST_USE;
 void adn_chain_step_arg(adn_chain_step *s, int arg, dnnl_memory_t memory);
 /* Adds a copy from one format into another. */
-adn_status adn_chain_reorder_add(adn_chain *c, const adn_chain_format *from, dnnl_memory_t src, const adn_chain_format *to,
-                                 dnnl_memory_t dst) ADN_MUST_USE;
+adn_status adn_chain_reorder_add(adn_chain *c, const adn_chain_format *from, dnnl_memory_t src,
+                                 const adn_chain_format *to, dnnl_memory_t dst) ADN_MUST_USE;
 adn_status adn_chain_run(const adn_chain *c, void *const p[ADN_N_ROLE]) ADN_MUST_USE;
 
 #endif

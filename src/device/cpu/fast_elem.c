@@ -46,7 +46,8 @@ static adn_status run_relu_grad(const adn_cpu_op *op, const adn_op_args *args)
     float *out = args->p[ADN_GRAD_SRC];
 
 #pragma omp parallel for schedule(static)
-    for (size_t at = 0; at < n; at += CHUNK) relu_grad(out + at, grad + at, dst + at, ADN_MIN(CHUNK, n - at));
+    for (size_t at = 0; at < n; at += CHUNK)
+        relu_grad(out + at, grad + at, dst + at, ADN_MIN(CHUNK, n - at));
     return ADN_OK;
 }
 
@@ -57,15 +58,16 @@ static adn_status run_add(const adn_cpu_op *op, const adn_op_args *args)
     float *dst = args->p[ADN_DST], least = op->base.desc.u.norm.relu ? 0.0F : -INFINITY;
 
 #pragma omp parallel for schedule(static)
-    for (size_t at = 0; at < n; at += CHUNK) add(dst + at, a + at, b + at, ADN_MIN(CHUNK, n - at), least);
+    for (size_t at = 0; at < n; at += CHUNK)
+        add(dst + at, a + at, b + at, ADN_MIN(CHUNK, n - at), least);
     return ADN_OK;
 }
 
 /* The channels' pattern repeats after PERIOD elements for 1, 2, 3 and 4 channels. */
 enum { PERIOD = 48 };
 
-ADN_CLONES static void pixels(float *restrict dst, const uint8_t *restrict src, const float *restrict scale,
-                              const float *restrict shift, size_t n)
+ADN_CLONES static void pixels(float *restrict dst, const uint8_t *restrict src,
+                              const float *restrict scale, const float *restrict shift, size_t n)
 {
     for (; n >= PERIOD; n -= PERIOD, src += PERIOD, dst += PERIOD) {
         ADN_SIMD
@@ -87,7 +89,8 @@ static adn_status run_normalise(const adn_cpu_op *op, const adn_op_args *args)
         shift[i] = (float)(-d->u.pixel.mean[i % c] / d->u.pixel.std[i % c]);
     }
 #pragma omp parallel for schedule(static)
-    for (size_t at = 0; at < n; at += PIECE) pixels(dst + at, src + at, scale, shift, ADN_MIN(PIECE, n - at));
+    for (size_t at = 0; at < n; at += PIECE)
+        pixels(dst + at, src + at, scale, shift, ADN_MIN(PIECE, n - at));
     return ADN_OK;
 }
 
@@ -97,7 +100,8 @@ typedef struct sgd_rule {
 } sgd_rule;
 
 /* One pass: 20 bytes a parameter. A first step does not read the momentum's memory. */
-static inline void sgd_range(float *restrict w, float *restrict m, const float *restrict grad, size_t n, sgd_rule s)
+static inline void sgd_range(float *restrict w, float *restrict m, const float *restrict grad,
+                             size_t n, sgd_rule s)
 {
     ADN_SIMD
     for (size_t i = 0; i < n; i++) {
@@ -108,7 +112,8 @@ static inline void sgd_range(float *restrict w, float *restrict m, const float *
     }
 }
 
-ADN_CLONES static void sgd(float *restrict w, float *restrict m, const float *restrict grad, size_t n, sgd_rule s)
+ADN_CLONES static void sgd(float *restrict w, float *restrict m, const float *restrict grad,
+                           size_t n, sgd_rule s)
 {
     if (s.is_first)
         sgd_range(w, m, grad, n, s);
@@ -128,7 +133,8 @@ static adn_status run_sgd(const adn_cpu_op *op, const adn_op_args *args)
 
     if (*(const int32_t *)args->p[ADN_HALT] != 0) return ADN_OK;
 #pragma omp parallel for schedule(static)
-    for (size_t at = 0; at < n; at += CHUNK) sgd(weight + at, momentum + at, grad + at, ADN_MIN(CHUNK, n - at), rule);
+    for (size_t at = 0; at < n; at += CHUNK)
+        sgd(weight + at, momentum + at, grad + at, ADN_MIN(CHUNK, n - at), rule);
     return ADN_OK;
 }
 
@@ -138,11 +144,22 @@ adn_status adn_fast_elem_plan(adn_cpu_op *op)
 
     if (d->type != ADN_F32) return ADN_END;
     switch (d->kind) {
-    case ADN_OP_RELU_FWD: op->run = run_relu; return ADN_OK;
-    case ADN_OP_RELU_GRAD: op->run = run_relu_grad; return ADN_OK;
-    case ADN_OP_ADD: op->run = run_add; return ADN_OK;
-    case ADN_OP_NORMALISE: op->run = run_normalise; return ADN_OK;
-    case ADN_OP_SGD: op->run = run_sgd; return ADN_OK;
-    default: return ADN_END;
+    case ADN_OP_RELU_FWD:
+        op->run = run_relu;
+        return ADN_OK;
+    case ADN_OP_RELU_GRAD:
+        op->run = run_relu_grad;
+        return ADN_OK;
+    case ADN_OP_ADD:
+        op->run = run_add;
+        return ADN_OK;
+    case ADN_OP_NORMALISE:
+        op->run = run_normalise;
+        return ADN_OK;
+    case ADN_OP_SGD:
+        op->run = run_sgd;
+        return ADN_OK;
+    default:
+        return ADN_END;
     }
 }

@@ -1,20 +1,22 @@
 /* Batch norm and ReLU over rows of channels: the statistics in one pass, the rest in one more.
- * Rows go in chunks of a fixed size, each with sums of its own, added in order: the bits do not depend on
- * the team. Moments are taken about the first row, so that a mean far from zero costs no digits. */
+ * Rows go in chunks of a fixed size, each with sums of its own, added in order: the bits do not
+ * depend on the team. Moments are taken about the first row, so that a mean far from zero costs no
+ * digits. */
 #include <math.h>
 #include <string.h>
 
 #include "device/cpu/fast.h"
 
-/* A chunk's floats stay in the first-level cache's neighbourhood; its rows are few enough for float sums. */
+/* A chunk's floats stay in the first-level cache's neighbourhood; its rows are few enough for float
+ * sums. */
 enum { CHUNK_FLOATS = 16384, CHUNK_ROWS = 256 };
 
 typedef struct rows {
-    size_t n, c;             /* rows, channels */
-    size_t chunk, n_chunk;   /* rows a chunk */
-    float *partial;          /* [n_chunk][2][c] */
-    double *sum;             /* [2][c] */
-    float *vector;           /* [3][c] */
+    size_t n, c;           /* rows, channels */
+    size_t chunk, n_chunk; /* rows a chunk */
+    float *partial;        /* [n_chunk][2][c] */
+    double *sum;           /* [2][c] */
+    float *vector;         /* [3][c] */
 } rows;
 
 static rows rows_of(const adn_op_desc *d, void *workspace)
@@ -39,8 +41,9 @@ static size_t chunk_rows(const rows *r, size_t chunk)
 }
 
 /* sum, square: of x - about, over n rows. */
-ADN_CLONES static void sum_moments(float *restrict sum, float *restrict square, const float *restrict x,
-                                   const float *restrict about, size_t n, size_t c)
+ADN_CLONES static void sum_moments(float *restrict sum, float *restrict square,
+                                   const float *restrict x, const float *restrict about, size_t n,
+                                   size_t c)
 {
     memset(sum, 0, c * sizeof(*sum));
     memset(square, 0, c * sizeof(*square));
@@ -64,15 +67,16 @@ static void add_chunks(const rows *r)
     }
 }
 
-/* y, whose sign is the ReLU's mask: forward and gradient compute it alike. The mean is taken off first, so that
- * it costs no digits where the deviation is small. */
+/* y, whose sign is the ReLU's mask: forward and gradient compute it alike. The mean is taken off
+ * first, so that it costs no digits where the deviation is small. */
 static inline float normed(float x, float mean, float scale, float bias)
 {
     return (x - mean) * scale + bias;
 }
 
-ADN_CLONES static void apply(float *restrict dst, const float *restrict x, const float *restrict mean,
-                             const float *restrict scale, const float *restrict bias, size_t n, size_t c, float least)
+ADN_CLONES static void apply(float *restrict dst, const float *restrict x,
+                             const float *restrict mean, const float *restrict scale,
+                             const float *restrict bias, size_t n, size_t c, float least)
 {
     for (; n > 0; n--, x += c, dst += c) {
         ADN_SIMD
@@ -83,7 +87,8 @@ ADN_CLONES static void apply(float *restrict dst, const float *restrict x, const
     }
 }
 
-static void apply_all(const rows *r, const adn_op_desc *d, const adn_op_args *args, const float *mean)
+static void apply_all(const rows *r, const adn_op_desc *d, const adn_op_args *args,
+                      const float *mean)
 {
     const float *src = args->p[ADN_SRC], *bias = args->p[ADN_BIAS];
     float *dst = args->p[ADN_DST], least = d->u.norm.relu ? 0.0F : -INFINITY;
@@ -144,10 +149,12 @@ typedef struct norm {
 } norm;
 
 /* sum: of g behind the ReLU; moment: of g (x - mean). */
-ADN_CLONES static void sum_grads(float *restrict sum, float *restrict moment, const float *restrict x,
-                                 const float *restrict grad, const norm *v, size_t n, size_t c)
+ADN_CLONES static void sum_grads(float *restrict sum, float *restrict moment,
+                                 const float *restrict x, const float *restrict grad, const norm *v,
+                                 size_t n, size_t c)
 {
-    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias, least = v->least;
+    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias,
+                          least = v->least;
 
     memset(sum, 0, c * sizeof(*sum));
     memset(moment, 0, c * sizeof(*moment));
@@ -162,10 +169,11 @@ ADN_CLONES static void sum_grads(float *restrict sum, float *restrict moment, co
 }
 
 /* out may be grad. */
-ADN_CLONES static void grad_rows(float *out, const float *grad, const float *restrict x, const norm *v, size_t n,
-                                 size_t c)
+ADN_CLONES static void grad_rows(float *out, const float *grad, const float *restrict x,
+                                 const norm *v, size_t n, size_t c)
 {
-    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias, least = v->least;
+    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias,
+                          least = v->least;
     const float *restrict slope = v->slope, *restrict level = v->level;
 
     for (; n > 0; n--, x += c, grad += c, out += c) {
@@ -181,11 +189,18 @@ static adn_status run_grad(const adn_cpu_op *op, const adn_op_args *args)
 {
     const adn_op_desc *d = &op->base.desc;
     const rows r = rows_of(d, args->p[ADN_WORKSPACE]);
-    const float *src = args->p[ADN_SRC], *grad = args->p[ADN_GRAD_DST], *weight = args->p[ADN_WEIGHT];
+    const float *src = args->p[ADN_SRC], *grad = args->p[ADN_GRAD_DST],
+                *weight = args->p[ADN_WEIGHT];
     const float *inv_std = args->p[ADN_INV_STD];
     float *grad_src = args->p[ADN_GRAD_SRC], *grad_weight = args->p[ADN_GRAD_WEIGHT];
-    float *grad_bias = args->p[ADN_GRAD_BIAS], *scale = r.vector, *slope = scale + r.c, *level = slope + r.c;
-    const norm v = {args->p[ADN_MEAN], scale, args->p[ADN_BIAS], slope, level, d->u.norm.relu ? 0.0F : -INFINITY};
+    float *grad_bias = args->p[ADN_GRAD_BIAS], *scale = r.vector, *slope = scale + r.c,
+          *level = slope + r.c;
+    const norm v = {args->p[ADN_MEAN],
+                    scale,
+                    args->p[ADN_BIAS],
+                    slope,
+                    level,
+                    d->u.norm.relu ? 0.0F : -INFINITY};
 
     for (size_t i = 0; i < r.c; i++) scale[i] = weight[i] * inv_std[i];
 #pragma omp parallel for schedule(static)
@@ -217,6 +232,8 @@ adn_status adn_fast_norm_plan(adn_cpu_op *op)
     const rows r = rows_of(d, NULL);
 
     op->base.workspace_bytes = workspace_bytes(&r);
-    op->run = d->kind == ADN_OP_NORM_FWD ? run_fwd : d->kind == ADN_OP_NORM_INFER ? run_infer : run_grad;
+    op->run = d->kind == ADN_OP_NORM_FWD     ? run_fwd
+              : d->kind == ADN_OP_NORM_INFER ? run_infer
+                                             : run_grad;
     return ADN_OK;
 }

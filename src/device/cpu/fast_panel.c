@@ -3,11 +3,13 @@
 
 #include <string.h>
 
-/* Where PyTorch's element k, [o][i][y][x], lies. A linear layer's kernel is its whole input here. */
+/* Where PyTorch's element k, [o][i][y][x], lies. A linear layer's kernel is its whole input here.
+ */
 static size_t place_of(const adn_cpu_layout *l, size_t k)
 {
     const adn_panels *p = l->impl;
-    size_t n_row = p->n_tap * p->n_in, n_i = (size_t)l->base.i, n_place = n_row / n_i, width = p->tiles->width;
+    size_t n_row = p->n_tap * p->n_in, n_i = (size_t)l->base.i, n_place = n_row / n_i,
+           width = p->tiles->width;
     size_t o = k / n_row, row = k % n_place * n_i + k / n_place % n_i;
     return (o / width * n_row + row) * width + o % width;
 }
@@ -18,7 +20,8 @@ static adn_status import_panels(const adn_cpu_layout *l, void *dst, const double
     float *weight = dst;
 
     memset(weight, 0, l->base.bytes);
-    for (size_t k = 0; k < p->n_out * p->n_in * p->n_tap; k++) weight[place_of(l, k)] = (float)src[k];
+    for (size_t k = 0; k < p->n_out * p->n_in * p->n_tap; k++)
+        weight[place_of(l, k)] = (float)src[k];
     return ADN_OK;
 }
 
@@ -27,7 +30,8 @@ static adn_status export_panels(const adn_cpu_layout *l, double *dst, const void
     const adn_panels *p = l->impl;
     const float *weight = src;
 
-    for (size_t k = 0; k < p->n_out * p->n_in * p->n_tap; k++) dst[k] = (double)weight[place_of(l, k)];
+    for (size_t k = 0; k < p->n_out * p->n_in * p->n_tap; k++)
+        dst[k] = (double)weight[place_of(l, k)];
     return ADN_OK;
 }
 
@@ -44,7 +48,8 @@ adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
 
     /* Gradients of inputs are convolutions again for stride 1 alone. */
     if (fwd->type != ADN_F32) return ADN_END;
-    if (is_conv && (fwd->u.conv.stride != 1 || fwd->u.conv.pad >= fwd->u.conv.kernel)) return ADN_END;
+    if (is_conv && (fwd->u.conv.stride != 1 || fwd->u.conv.pad >= fwd->u.conv.kernel))
+        return ADN_END;
 
     adn_panels *p = adn_alloc(sizeof(*p));
     if (p == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a layout");
@@ -72,8 +77,10 @@ size_t adn_panels_back_floats(const adn_panels *p)
     return back_panels(p) * p->n_tap * p->n_out * p->tiles->width;
 }
 
-/* back[lane of o][lane of i] = weight[lane of i][lane of o], for n_o outputs and n_i inputs of a block. */
-static void turn_block(float *restrict back, const float *restrict weight, size_t width, size_t n_o, size_t n_i)
+/* back[lane of o][lane of i] = weight[lane of i][lane of o], for n_o outputs and n_i inputs of a
+ * block. */
+static void turn_block(float *restrict back, const float *restrict weight, size_t width, size_t n_o,
+                       size_t n_i)
 {
     for (size_t o = 0; o < n_o; o++) {
         for (size_t i = 0; i < n_i; i++) back[o * width + i] = weight[i * width + o];
@@ -91,7 +98,8 @@ void adn_panels_turn(const adn_panels *p, float *back, const float *weight)
             size_t i = q * width, n_i = ADN_MIN(width, p->n_in - i);
             float *to = back + (q * p->n_tap + p->n_tap - 1 - t) * p->n_out * width;
             for (size_t o = 0; o < p->n_out; o += width)
-                turn_block(to + o * width, weight + ((o / width * p->n_tap + t) * p->n_in + i) * width, width,
+                turn_block(to + o * width,
+                           weight + ((o / width * p->n_tap + t) * p->n_in + i) * width, width,
                            ADN_MIN(width, p->n_out - o), n_i);
         }
     }

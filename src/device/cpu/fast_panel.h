@@ -1,5 +1,6 @@
-/* Weights in panels: [o / width][ky][kx][i][width], the order in which the tiles read them. Outputs beyond the
- * last are zero and stay so. A linear layer has one tap; its inputs are counted h, w, c. */
+/* Weights in panels: [o / width][ky][kx][i][width], the order in which the tiles read them. Outputs
+ * beyond the last are zero and stay so. A linear layer has one tap; its inputs are counted h, w, c.
+ */
 #ifndef ADN_FAST_PANEL_H
 #define ADN_FAST_PANEL_H
 
@@ -14,8 +15,8 @@ typedef struct adn_panels {
 /* NULL: the layout is another family's. */
 const adn_panels *adn_panels_of(const adn_layout *l);
 
-/* The panels of the convolution that carries gradients back: inputs and outputs change places, taps their
- * order. `back` holds adn_panels_back_floats. Runs on the calling thread's team. */
+/* The panels of the convolution that carries gradients back: inputs and outputs change places, taps
+ * their order. `back` holds adn_panels_back_floats. Runs on the calling thread's team. */
 size_t adn_panels_back_floats(const adn_panels *p);
 void adn_panels_turn(const adn_panels *p, float *back, const float *weight);
 

@@ -11,8 +11,8 @@ static inline bool wins(float x, float best)
 }
 
 /* One row of maxima from two rows above each other. */
-ADN_CLONES static void max_row(float *restrict dst, const float *restrict top, const float *restrict low, size_t w,
-                               size_t c)
+ADN_CLONES static void max_row(float *restrict dst, const float *restrict top,
+                               const float *restrict low, size_t w, size_t c)
 {
     for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c) {
         ADN_SIMD
@@ -24,8 +24,9 @@ ADN_CLONES static void max_row(float *restrict dst, const float *restrict top, c
     }
 }
 
-ADN_CLONES static void max_row_index(float *restrict dst, uint8_t *restrict index, const float *restrict top,
-                                     const float *restrict low, size_t w, size_t c)
+ADN_CLONES static void max_row_index(float *restrict dst, uint8_t *restrict index,
+                                     const float *restrict top, const float *restrict low, size_t w,
+                                     size_t c)
 {
     for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c, index += c) {
         ADN_SIMD
@@ -40,8 +41,9 @@ ADN_CLONES static void max_row_index(float *restrict dst, uint8_t *restrict inde
 }
 
 /* The gradient goes to the tap that the index names, the others of the window get none. */
-ADN_CLONES static void max_grad_row(float *restrict top, float *restrict low, const float *restrict grad,
-                                    const uint8_t *restrict index, size_t w, size_t c)
+ADN_CLONES static void max_grad_row(float *restrict top, float *restrict low,
+                                    const float *restrict grad, const uint8_t *restrict index,
+                                    size_t w, size_t c)
 {
     for (; w > 0; w--, top += 2 * c, low += 2 * c, grad += c, index += c) {
         for (int tap = 0; tap < 4; tap++) { /* one after another: writes that follow each other */
@@ -53,8 +55,8 @@ ADN_CLONES static void max_grad_row(float *restrict top, float *restrict low, co
 }
 
 /* dst[c] = the mean over a window of h rows, `stride` floats apart, of w pixels each. */
-ADN_CLONES static void average(float *restrict dst, const float *restrict src, size_t stride, size_t h, size_t w,
-                               size_t c)
+ADN_CLONES static void average(float *restrict dst, const float *restrict src, size_t stride,
+                               size_t h, size_t w, size_t c)
 {
     float scale = 1.0F / (float)(h * w);
 
@@ -71,8 +73,8 @@ ADN_CLONES static void average(float *restrict dst, const float *restrict src, s
 }
 
 /* Spreads grad[c] evenly over such a window. */
-ADN_CLONES static void average_grad(float *restrict dst, const float *restrict grad, size_t stride, size_t h,
-                                    size_t w, size_t c)
+ADN_CLONES static void average_grad(float *restrict dst, const float *restrict grad, size_t stride,
+                                    size_t h, size_t w, size_t c)
 {
     float scale = 1.0F / (float)(h * w);
 
@@ -93,7 +95,8 @@ typedef struct window {
 
 static window window_of(const adn_op_desc *d)
 {
-    size_t w_out = (size_t)d->dst.w, h_out = (size_t)d->dst.h, c = (size_t)d->dst.c, w_in = (size_t)d->src.w;
+    size_t w_out = (size_t)d->dst.w, h_out = (size_t)d->dst.h, c = (size_t)d->dst.c,
+           w_in = (size_t)d->src.w;
     return (window){.n_row = (size_t)d->dst.n * h_out,
                     .w_out = w_out,
                     .h = (size_t)d->src.h / h_out,
@@ -114,7 +117,8 @@ static adn_status run_max(const adn_cpu_op *op, const adn_op_args *args)
     for (size_t r = 0; r < v.n_row; r++) {
         const float *top = src + 2 * r * v.src_row;
         if (index != NULL)
-            max_row_index(dst + r * v.dst_row, index + r * v.dst_row, top, top + v.src_row, v.w_out, v.c);
+            max_row_index(dst + r * v.dst_row, index + r * v.dst_row, top, top + v.src_row, v.w_out,
+                          v.c);
         else
             max_row(dst + r * v.dst_row, top, top + v.src_row, v.w_out, v.c);
     }
@@ -131,7 +135,8 @@ static adn_status run_max_grad(const adn_cpu_op *op, const adn_op_args *args)
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < v.n_row; r++) {
         float *top = grad_src + 2 * r * v.src_row;
-        max_grad_row(top, top + v.src_row, grad + r * v.dst_row, index + r * v.dst_row, v.w_out, v.c);
+        max_grad_row(top, top + v.src_row, grad + r * v.dst_row, index + r * v.dst_row, v.w_out,
+                     v.c);
     }
     return ADN_OK;
 }
@@ -145,7 +150,8 @@ static adn_status run_average(const adn_cpu_op *op, const adn_op_args *args)
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < v.n_row; r++) {
         for (size_t x = 0; x < v.w_out; x++)
-            average(dst + r * v.dst_row + x * v.c, src + r * v.h * v.src_row + x * v.w * v.c, v.src_row, v.h, v.w, v.c);
+            average(dst + r * v.dst_row + x * v.c, src + r * v.h * v.src_row + x * v.w * v.c,
+                    v.src_row, v.h, v.w, v.c);
     }
     return ADN_OK;
 }
@@ -159,8 +165,8 @@ static adn_status run_average_grad(const adn_cpu_op *op, const adn_op_args *args
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < v.n_row; r++) {
         for (size_t x = 0; x < v.w_out; x++)
-            average_grad(grad_src + r * v.h * v.src_row + x * v.w * v.c, grad + r * v.dst_row + x * v.c, v.src_row, v.h,
-                         v.w, v.c);
+            average_grad(grad_src + r * v.h * v.src_row + x * v.w * v.c,
+                         grad + r * v.dst_row + x * v.c, v.src_row, v.h, v.w, v.c);
     }
     return ADN_OK;
 }
@@ -170,12 +176,14 @@ adn_status adn_fast_pool_plan(adn_cpu_op *op)
     const adn_op_desc *d = &op->base.desc;
     bool is_fwd = d->kind == ADN_OP_POOL_FWD;
 
-    if (d->type != ADN_F32 || adn_shape_count(d->src) == 0 || adn_shape_count(d->dst) == 0) return ADN_END;
+    if (d->type != ADN_F32 || adn_shape_count(d->src) == 0 || adn_shape_count(d->dst) == 0)
+        return ADN_END;
     bool is_even = d->src.h % d->dst.h == 0 && d->src.w % d->dst.w == 0;
     if (!is_even) return ADN_END;
     switch (d->u.pool.kind) {
     case ADN_POOL_MAX:
-        if (d->u.pool.kernel != 2 || d->u.pool.stride != 2 || d->src.h != 2 * d->dst.h || d->src.w != 2 * d->dst.w)
+        if (d->u.pool.kernel != 2 || d->u.pool.stride != 2 || d->src.h != 2 * d->dst.h ||
+            d->src.w != 2 * d->dst.w)
             return ADN_END;
         op->run = is_fwd ? run_max : run_max_grad;
         return ADN_OK;
@@ -184,7 +192,8 @@ adn_status adn_fast_pool_plan(adn_cpu_op *op)
             d->src.w != d->dst.w * d->u.pool.kernel)
             return ADN_END;
         break;
-    case ADN_POOL_ADAPTIVE_AVG: break;
+    case ADN_POOL_ADAPTIVE_AVG:
+        break;
     }
     op->run = is_fwd ? run_average : run_average_grad;
     return ADN_OK;

@@ -4,26 +4,26 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define VEC          __m256
-#define LOAD         _mm256_loadu_ps
-#define STORE        _mm256_storeu_ps
-#define SPREAD       _mm256_set1_ps
-#define FMA          _mm256_fmadd_ps
-#define LANES        8
-#define TARGET       __attribute__((target("avx2,fma")))
-#define NAME(name)   name##_avx2
-#define NAME_TEXT    "avx2"
+#define VEC        __m256
+#define LOAD       _mm256_loadu_ps
+#define STORE      _mm256_storeu_ps
+#define SPREAD     _mm256_set1_ps
+#define FMA        _mm256_fmadd_ps
+#define LANES      8
+#define TARGET     __attribute__((target("avx2,fma")))
+#define NAME(name) name##_avx2
+#define NAME_TEXT  "avx2"
 #include "device/cpu/fast_tile_body.h"
 
-#define VEC          __m512
-#define LOAD         _mm512_loadu_ps
-#define STORE        _mm512_storeu_ps
-#define SPREAD       _mm512_set1_ps
-#define FMA          _mm512_fmadd_ps
-#define LANES        16
-#define TARGET       __attribute__((target("avx512f")))
-#define NAME(name)   name##_avx512
-#define NAME_TEXT    "avx512"
+#define VEC        __m512
+#define LOAD       _mm512_loadu_ps
+#define STORE      _mm512_storeu_ps
+#define SPREAD     _mm512_set1_ps
+#define FMA        _mm512_fmadd_ps
+#define LANES      16
+#define TARGET     __attribute__((target("avx512f")))
+#define NAME(name) name##_avx512
+#define NAME_TEXT  "avx512"
 #include "device/cpu/fast_tile_body.h"
 #endif
 
@@ -38,8 +38,8 @@ typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alia
 #define FMA(a, b, c) ((a) * (b) + (c))
 #define LANES        4
 #define TARGET
-#define NAME(name)   name##_plain
-#define NAME_TEXT    "plain"
+#define NAME(name) name##_plain
+#define NAME_TEXT  "plain"
 #include "device/cpu/fast_tile_body.h"
 
 const adn_tiles *adn_tiles_best(void)

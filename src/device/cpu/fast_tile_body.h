@@ -1,13 +1,14 @@
-/* The tiles for one vector width. Included by fast_tile.c, which says what VEC, LOAD, STORE, SPREAD (a scalar
- * in every lane), FMA (a b + c), LANES, TARGET and NAME are. The sums of a tile stay in registers: 6 rows of
- * 2 vectors leave room in 16 for two of the panel and one of x. */
+/* The tiles for one vector width. Included by fast_tile.c, which says what VEC, LOAD, STORE, SPREAD
+ * (a scalar in every lane), FMA (a b + c), LANES, TARGET and NAME are. The sums of a tile stay in
+ * registers: 6 rows of 2 vectors leave room in 16 for two of the panel and one of x. */
 
 #define ROWS _Pragma("GCC unroll 6") for (size_t r = 0; r < n_row; r++)
 
 /* n_row is a constant wherever these two are inlined. */
 TARGET static inline __attribute__((always_inline)) void
-NAME(product_rows)(size_t n_row, const float *x, const size_t *offset, const size_t *tap, size_t n_tap, size_t n_in,
-                   const float *panel, const float *bias, float *dst, size_t stride)
+NAME(product_rows)(size_t n_row, const float *x, const size_t *offset, const size_t *tap,
+                   size_t n_tap, size_t n_in, const float *panel, const float *bias, float *dst,
+                   size_t stride)
 {
     VEC low[TILE_ROWS], high[TILE_ROWS];
     ROWS
@@ -36,7 +37,8 @@ NAME(product_rows)(size_t n_row, const float *x, const size_t *offset, const siz
 }
 
 TARGET static inline __attribute__((always_inline)) void
-NAME(outer_rows)(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n, float *sum)
+NAME(outer_rows)(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n,
+                 float *sum)
 {
     VEC low[TILE_ROWS], high[TILE_ROWS];
     ROWS
@@ -61,19 +63,30 @@ NAME(outer_rows)(size_t n_row, const float *x, const size_t *offset, const float
     }
 }
 
-#define ONE(n) case n: NAME(product_rows)(n, x, offset, tap, n_tap, n_in, panel, bias, dst, stride); break;
-TARGET static void NAME(product)(size_t n_row, const float *x, const size_t *offset, const size_t *tap, size_t n_tap,
-                                 size_t n_in, const float *panel, const float *bias, float *dst, size_t stride)
+#define ONE(n)                                                                                     \
+    case n:                                                                                        \
+        NAME(product_rows)(n, x, offset, tap, n_tap, n_in, panel, bias, dst, stride);              \
+        break;
+TARGET static void NAME(product)(size_t n_row, const float *x, const size_t *offset,
+                                 const size_t *tap, size_t n_tap, size_t n_in, const float *panel,
+                                 const float *bias, float *dst, size_t stride)
 {
-    switch (n_row) { ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) }
+    switch (n_row) {
+        ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6)
+    }
 }
 #undef ONE
 
-#define ONE(n) case n: NAME(outer_rows)(n, x, offset, grad, n_pixel, sum); break;
-TARGET static void NAME(outer)(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n_pixel,
-                               float *sum)
+#define ONE(n)                                                                                     \
+    case n:                                                                                        \
+        NAME(outer_rows)(n, x, offset, grad, n_pixel, sum);                                        \
+        break;
+TARGET static void NAME(outer)(size_t n_row, const float *x, const size_t *offset,
+                               const float *grad, size_t n_pixel, float *sum)
 {
-    switch (n_row) { ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) }
+    switch (n_row) {
+        ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6)
+    }
 }
 #undef ONE
 

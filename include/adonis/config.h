@@ -1,9 +1,12 @@
 /* An experiment's configuration: one schema table (schema.c) drives keys, types, ranges, defaults,
  * overrides, help and dumps. Loaded once, then read-only; strings and arrays live as long as it. */
-#ifndef ADN_CONFIG_H
-#define ADN_CONFIG_H
+#ifndef ADONIS_CONFIG_H
+#define ADONIS_CONFIG_H
 
-#include "core/core.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "adonis/status.h"
 
 typedef enum adn_mode { ADN_MODE_BP, ADN_MODE_SYNC, ADN_MODE_GREEDY, ADN_MODE_ASYNC } adn_mode;
 typedef enum adn_time_unit { ADN_EPOCHS, ADN_STEPS, ADN_SECONDS, ADN_NEVER } adn_time_unit;
