@@ -70,8 +70,9 @@ static void set_formula_weights(bench *b)
         bool is_norm = strstr(t->name, "norm") != NULL;
         double *v = adn_alloc(t->count * sizeof(*v));
         if (t->n_dim > 1) fan_in = t->dim[1] * (t->n_dim == 4 ? t->dim[2] * t->dim[3] : 1);
+        bool is_one = is_norm && strstr(t->name, ".weight") != NULL;
         for (size_t k = 0; k < t->count; k++)
-            v[k] = is_norm ? (strstr(t->name, ".weight") != NULL ? 1 : 0) : adn_formula_param(number, (uint32_t)k, (uint32_t)fan_in);
+            v[k] = is_one ? 1 : adn_formula_param(number, (uint32_t)k, is_norm ? 4 : (uint32_t)fan_in);
         ck_assert_int_eq(adn_net_import(b->net, i, adn_net_params(b->net), v), ADN_OK);
         adn_free(v);
         number++;

@@ -172,7 +172,7 @@ static void check(const char *name, const char *mode, int block)
     adn_config *conf = config_of(name, mode);
     adn_plan plan;
 
-    tiny_data(&data, BATCH, BATCH, 32, 32, 3, 10);
+    tiny_data(&data, BATCH, BATCH, 16, 16, 3, 10); /* a quarter of the work */
     ck_assert_int_eq(adn_plan_create(conf, &data, &plan), ADN_OK);
     if (block >= 0)
         check_block(&plan, block);
