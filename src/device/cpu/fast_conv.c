@@ -14,10 +14,9 @@ typedef struct shapes {
 
 static void shapes_init(shapes *s, const adn_op_desc *d)
 {
-    dnnl_dims_t src = {d->src.n, d->src.c, d->src.h, d->src.w},
-                dst = {d->dst.n, d->dst.c, d->dst.h, d->dst.w};
-    dnnl_dims_t weight = {d->dst.c, d->src.c, d->u.conv.kernel, d->u.conv.kernel},
-                bias = {d->dst.c};
+    dnnl_dims_t src = {d->src.n, d->src.c, d->src.h, d->src.w};
+    dnnl_dims_t dst = {d->dst.n, d->dst.c, d->dst.h, d->dst.w}, bias = {d->dst.c};
+    dnnl_dims_t weight = {d->dst.c, d->src.c, d->u.conv.kernel, d->u.conv.kernel};
 
     *s = (shapes){.stride = {d->u.conv.stride, d->u.conv.stride},
                   .pad = {d->u.conv.pad, d->u.conv.pad},

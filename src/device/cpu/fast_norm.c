@@ -7,8 +7,7 @@
 
 #include "device/cpu/fast.h"
 
-/* A chunk's floats stay in the first-level cache's neighbourhood; its rows are few enough for float
- * sums. */
+/* A chunk is 64 KiB, which a second-level cache holds; its rows are few enough for float sums. */
 enum { CHUNK_FLOATS = 16384, CHUNK_ROWS = 256 };
 
 typedef struct rows {
@@ -153,8 +152,8 @@ ADN_CLONES static void sum_grads(float *restrict sum, float *restrict moment,
                                  const float *restrict x, const float *restrict grad, const norm *v,
                                  size_t n, size_t c)
 {
-    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias,
-                          least = v->least;
+    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
+    const float least = v->least;
 
     memset(sum, 0, c * sizeof(*sum));
     memset(moment, 0, c * sizeof(*moment));
@@ -172,8 +171,8 @@ ADN_CLONES static void sum_grads(float *restrict sum, float *restrict moment,
 ADN_CLONES static void grad_rows(float *out, const float *grad, const float *restrict x,
                                  const norm *v, size_t n, size_t c)
 {
-    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias,
-                          least = v->least;
+    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
+    const float least = v->least;
     const float *restrict slope = v->slope, *restrict level = v->level;
 
     for (; n > 0; n--, x += c, grad += c, out += c) {
@@ -189,18 +188,17 @@ static adn_status run_grad(const adn_cpu_op *op, const adn_op_args *args)
 {
     const adn_op_desc *d = &op->base.desc;
     const rows r = rows_of(d, args->p[ADN_WORKSPACE]);
-    const float *src = args->p[ADN_SRC], *grad = args->p[ADN_GRAD_DST],
-                *weight = args->p[ADN_WEIGHT];
-    const float *inv_std = args->p[ADN_INV_STD];
+    const float *src = args->p[ADN_SRC], *grad = args->p[ADN_GRAD_DST];
+    const float *weight = args->p[ADN_WEIGHT], *inv_std = args->p[ADN_INV_STD];
     float *grad_src = args->p[ADN_GRAD_SRC], *grad_weight = args->p[ADN_GRAD_WEIGHT];
-    float *grad_bias = args->p[ADN_GRAD_BIAS], *scale = r.vector, *slope = scale + r.c,
-          *level = slope + r.c;
-    const norm v = {args->p[ADN_MEAN],
-                    scale,
-                    args->p[ADN_BIAS],
-                    slope,
-                    level,
-                    d->u.norm.relu ? 0.0F : -INFINITY};
+    float *grad_bias = args->p[ADN_GRAD_BIAS];
+    float *scale = r.vector, *slope = scale + r.c, *level = slope + r.c;
+    const norm v = {.mean = args->p[ADN_MEAN],
+                    .scale = scale,
+                    .bias = args->p[ADN_BIAS],
+                    .slope = slope,
+                    .level = level,
+                    .least = d->u.norm.relu ? 0.0F : -INFINITY};
 
     for (size_t i = 0; i < r.c; i++) scale[i] = weight[i] * inv_std[i];
 #pragma omp parallel for schedule(static)

@@ -3,13 +3,12 @@
 
 #include <string.h>
 
-/* Where PyTorch's element k, [o][i][y][x], lies. A linear layer's kernel is its whole input here.
- */
+/* Where PyTorch's element k, [o][i][y][x], lies. A linear layer's kernel is its whole input. */
 static size_t place_of(const adn_cpu_layout *l, size_t k)
 {
     const adn_panels *p = l->impl;
-    size_t n_row = p->n_tap * p->n_in, n_i = (size_t)l->base.i, n_place = n_row / n_i,
-           width = p->tiles->width;
+    size_t width = p->tiles->width, n_row = p->n_tap * p->n_in;
+    size_t n_i = (size_t)l->base.i, n_place = n_row / n_i;
     size_t o = k / n_row, row = k % n_place * n_i + k / n_place % n_i;
     return (o / width * n_row + row) * width + o % width;
 }
@@ -77,8 +76,7 @@ size_t adn_panels_back_floats(const adn_panels *p)
     return back_panels(p) * p->n_tap * p->n_out * p->tiles->width;
 }
 
-/* back[lane of o][lane of i] = weight[lane of i][lane of o], for n_o outputs and n_i inputs of a
- * block. */
+/* back[o][i] = weight[i][o] of n_o outputs and n_i inputs, zero for the other i < width. */
 static void turn_block(float *restrict back, const float *restrict weight, size_t width, size_t n_o,
                        size_t n_i)
 {

@@ -1,5 +1,5 @@
-/* Pooling over rows of channels: maxima of 2x2, and adaptive averages whose windows are all alike.
- * Other windows are left to the loops. */
+/* Pooling over rows of channels: maxima of 2x2, and averages, where the windows tile the map.
+ * Others are left to the loops. */
 #include <string.h>
 
 #include "device/cpu/fast.h"
@@ -95,8 +95,8 @@ typedef struct window {
 
 static window window_of(const adn_op_desc *d)
 {
-    size_t w_out = (size_t)d->dst.w, h_out = (size_t)d->dst.h, c = (size_t)d->dst.c,
-           w_in = (size_t)d->src.w;
+    size_t h_out = (size_t)d->dst.h, w_out = (size_t)d->dst.w;
+    size_t w_in = (size_t)d->src.w, c = (size_t)d->dst.c;
     return (window){.n_row = (size_t)d->dst.n * h_out,
                     .w_out = w_out,
                     .h = (size_t)d->src.h / h_out,
@@ -174,27 +174,18 @@ static adn_status run_average_grad(const adn_cpu_op *op, const adn_op_args *args
 adn_status adn_fast_pool_plan(adn_cpu_op *op)
 {
     const adn_op_desc *d = &op->base.desc;
-    bool is_fwd = d->kind == ADN_OP_POOL_FWD;
+    bool is_fwd = d->kind == ADN_OP_POOL_FWD, is_max = d->u.pool.kind == ADN_POOL_MAX;
+    int kernel = d->u.pool.kernel;
 
     if (d->type != ADN_F32 || adn_shape_count(d->src) == 0 || adn_shape_count(d->dst) == 0)
         return ADN_END;
-    bool is_even = d->src.h % d->dst.h == 0 && d->src.w % d->dst.w == 0;
-    if (!is_even) return ADN_END;
-    switch (d->u.pool.kind) {
-    case ADN_POOL_MAX:
-        if (d->u.pool.kernel != 2 || d->u.pool.stride != 2 || d->src.h != 2 * d->dst.h ||
-            d->src.w != 2 * d->dst.w)
-            return ADN_END;
-        op->run = is_fwd ? run_max : run_max_grad;
-        return ADN_OK;
-    case ADN_POOL_AVG:
-        if (d->u.pool.kernel != d->u.pool.stride || d->src.h != d->dst.h * d->u.pool.kernel ||
-            d->src.w != d->dst.w * d->u.pool.kernel)
-            return ADN_END;
-        break;
-    case ADN_POOL_ADAPTIVE_AVG:
-        break;
+    if (d->u.pool.kind == ADN_POOL_ADAPTIVE_AVG) {
+        if (d->src.h % d->dst.h != 0 || d->src.w % d->dst.w != 0) return ADN_END;
+    } else if (d->u.pool.stride != kernel || d->src.h != d->dst.h * kernel ||
+               d->src.w != d->dst.w * kernel || (is_max && kernel != 2)) {
+        return ADN_END;
     }
     op->run = is_fwd ? run_average : run_average_grad;
+    if (is_max) op->run = is_fwd ? run_max : run_max_grad;
     return ADN_OK;
 }
