@@ -23,8 +23,8 @@ typedef struct adn_aug_conf {
 
 enum { ADN_MAX_CHANNELS = 4 };
 typedef struct adn_data_conf {
-    const char *name;  /* cifar10 | cifar100 | idx */
-    const char *root;  /* as resolved: absolute, or relative to the current directory */
+    const char *name; /* cifar10 | cifar100 | idx */
+    const char *root; /* as resolved: absolute, or relative to the current directory */
     int batch;
     bool drop_last;
     adn_aug_conf *augment;
@@ -36,21 +36,27 @@ typedef struct adn_data_conf {
     int readers; /* 0: auto */
 } adn_data_conf;
 
-/* One entry of model.units. Kinds: conv + norm + ReLU, with `pool` in front; or a residual block. */
+/* One entry of model.units. Kinds: conv + norm + ReLU, with `pool` in front; or a residual block.
+ */
 typedef struct adn_unit_conf {
     bool is_residual;
-    int channels; /* of conv or residual */
-    int pool;     /* side and stride of the max pool in front of the conv; 0: none */
-    int stride;   /* of the residual block, or of the conv; 1 by default */
-    bool bias;    /* of the conv; true by default, residual blocks have none */
-    int repeat;   /* 1 by default. pool and stride belong to the first of the repeated units */
+    int channels;     /* of conv or residual */
+    int pool;         /* side and stride of the max pool in front of the conv; 0: none */
+    int stride;       /* of the residual block, or of the conv; 1 by default */
+    bool bias;        /* of the conv; true by default, residual blocks have none */
+    int repeat;       /* 1 by default. pool and stride belong to the first of the repeated units */
     int line, column; /* where in the file, for later errors */
 } adn_unit_conf;
 
 typedef enum adn_cuts_kind { ADN_CUTS_LIST, ADN_CUTS_EVERY, ADN_CUTS_AUTO } adn_cuts_kind;
 typedef enum adn_init { ADN_INIT_TORCH, ADN_INIT_KAIMING, ADN_INIT_XAVIER } adn_init;
 typedef enum adn_conv_algo { ADN_CONV_AUTO, ADN_CONV_DIRECT } adn_conv_algo; /* winograd: not yet */
-typedef enum adn_head_kind { ADN_HEAD_LINEAR, ADN_HEAD_CNN, ADN_HEAD_MLP, ADN_HEAD_MLP_SR } adn_head_kind;
+typedef enum adn_head_kind {
+    ADN_HEAD_LINEAR,
+    ADN_HEAD_CNN,
+    ADN_HEAD_MLP,
+    ADN_HEAD_MLP_SR
+} adn_head_kind;
 
 typedef struct adn_head_conf {
     adn_head_kind kind;
@@ -60,22 +66,27 @@ typedef struct adn_head_conf {
 } adn_head_conf;
 
 typedef struct adn_model_conf {
-    const char *name;      /* NULL: units are given */
+    const char *name; /* NULL: units are given */
     adn_unit_conf *units;
     int n_unit;
     adn_cuts_kind cuts_kind;
-    int *cuts;             /* ascending, from 1 */
+    int *cuts; /* ascending, from 1 */
     int n_cut;
     adn_init init;
     adn_conv_algo conv;
 } adn_model_conf;
 
-typedef enum adn_sched_kind { ADN_SCHED_CONSTANT, ADN_SCHED_STEP, ADN_SCHED_MULTISTEP, ADN_SCHED_LINEAR,
-                              ADN_SCHED_COSINE } adn_sched_kind;
+typedef enum adn_sched_kind {
+    ADN_SCHED_CONSTANT,
+    ADN_SCHED_STEP,
+    ADN_SCHED_MULTISTEP,
+    ADN_SCHED_LINEAR,
+    ADN_SCHED_COSINE
+} adn_sched_kind;
 typedef struct adn_sched_conf {
     adn_sched_kind kind;
-    adn_duration every;  /* step */
-    adn_duration *at;    /* multistep, ascending */
+    adn_duration every; /* step */
+    adn_duration *at;   /* multistep, ascending */
     int n_at;
     double factor;       /* step, multistep */
     adn_duration warmup; /* linear from 0 up to the schedule's value; {0, ADN_EPOCHS}: none */
@@ -90,15 +101,15 @@ typedef struct adn_optim_conf {
 } adn_optim_conf;
 
 typedef struct adn_block_conf {
-    const char *device;  /* as given: auto, cpu, cpu:0-3 */
+    const char *device;        /* as given: auto, cpu, cpu:0-3 */
     int first_core, last_core; /* of cpu:A-B; -1: not given */
-    int threads;         /* 0: auto */
-    bool has_aux;        /* aux below is this block's own */
+    int threads;               /* 0: auto */
+    bool has_aux;              /* aux below is this block's own */
     adn_head_conf aux;
 } adn_block_conf;
 
 typedef struct adn_config {
-    const char *path;    /* the file, as given */
+    const char *path; /* the file, as given */
     const char *name;
     const char *runs;
     uint64_t seed;
@@ -118,9 +129,10 @@ typedef struct adn_config {
     struct adn_config_origins *origins; /* what was given, for show, compare and the messages */
 } adn_config;
 
-/* Reads, overrides (each "section.key=value"), checks: keys, types, ranges and what the keys say about
- * each other; opens neither data nor device. Errors and warnings are logged as product.md shows them.
- * ADN_BADCONF for all the user's mistakes. path NULL (data commands): defaults and overrides alone. */
+/* Reads, overrides (each "section.key=value"), checks: keys, types, ranges and what the keys say
+ * about each other; opens neither data nor device. Errors and warnings are logged as product.md
+ * shows them. ADN_BADCONF for all the user's mistakes. path NULL (data commands): defaults and
+ * overrides alone. */
 adn_status adn_config_load(const char *path, const char *const *overrides, int n_override,
                            adn_config **out) ADN_MUST_USE;
 void adn_config_free(adn_config *conf); /* takes NULL */
@@ -134,16 +146,17 @@ int adn_config_blocks(const adn_config *conf);
 adn_status adn_config_dump(const adn_config *conf, char **out) ADN_MUST_USE;
 /* The same as one JSON object with flat keys ("data.batch": 128). Gives text (adn_free). */
 adn_status adn_config_dump_json(const adn_config *conf, char **out) ADN_MUST_USE;
-/* What the user gave (file bytes and arguments), normalised so that two of them can be compared as text:
- * one "key = value" a line, sorted, without `name` and `runs`. Gives text (adn_free). */
+/* What the user gave (file bytes and arguments), normalised so that two of them can be compared as
+ * text: one "key = value" a line, sorted, without `name` and `runs`. Gives text (adn_free). */
 adn_status adn_config_given(const adn_config *conf, char **out) ADN_MUST_USE;
 /* The documentation of every key: key, type, range, default, meaning. Gives text (adn_free). */
 adn_status adn_config_doc(char **out) ADN_MUST_USE;
 adn_status adn_config_doc_json(char **out) ADN_MUST_USE; /* the same, an object a key */
-/* Records what `auto` became, so that dumps show it: key as in the file ("blocks[1].threads"), value as text. */
+/* Records what `auto` became, so that dumps show it: key as in the file ("blocks[1].threads"),
+ * value as text. */
 adn_status adn_config_resolve(adn_config *conf, const char *key, const char *value) ADN_MUST_USE;
-/* The place of a key for later errors: "exp.yaml:24:3" or "argument 'model.cuts=[9]'" or "default". Static
- * in conf. */
+/* The place of a key for later errors: "exp.yaml:24:3" or "argument 'model.cuts=[9]'" or "default".
+ * Static in conf. */
 const char *adn_config_place(const adn_config *conf, const char *key);
 
 #endif

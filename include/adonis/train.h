@@ -1,5 +1,6 @@
-/* The library's experiments: train, evaluate, plan, bench. Each takes a loaded config (adonis/config.h) or a run's
- * directory; failures are logged where they are seen, statuses are those of adonis/status.h. */
+/* The library's experiments: train, evaluate, plan, bench. Each takes a loaded config
+ * (adonis/config.h) or a run's directory; failures are logged where they are seen, statuses are
+ * those of adonis/status.h. */
 #ifndef ADONIS_TRAIN_H
 #define ADONIS_TRAIN_H
 
@@ -9,9 +10,9 @@
 #include "adonis/config.h"
 #include "adonis/status.h"
 
-/* A row of epochs.csv: block from 0, epoch of the block's own clock from 1. top1 in percent; img_s: fresh samples
- * learned over the seconds from the epoch's first step to its last, test passes taken off; waits are shares of
- * time. NaN: not measured. */
+/* A row of epochs.csv: block from 0, epoch of the block's own clock from 1. top1 in percent; img_s:
+ * fresh samples learned over the seconds from the epoch's first step to its last, test passes taken
+ * off; waits are shares of time. NaN: not measured. */
 typedef struct adn_epoch_row {
     int epoch, block;
     int64_t steps, samples; /* of the block's clock, when the epoch ended */
@@ -47,7 +48,8 @@ typedef struct adn_train_start {
     int n_block;
 } adn_train_start;
 
-/* What a client sees of a run. Any may be NULL. Called from threads of the library, one call at a time. */
+/* What a client sees of a run. Any may be NULL. Called from threads of the library, one call at a
+ * time. */
 typedef struct adn_watch {
     void *user;
     bool (*must_stop)(void *user); /* asked between steps: finish, save, ADN_STOPPED. Any thread */
@@ -57,31 +59,33 @@ typedef struct adn_watch {
 } adn_watch;
 
 typedef struct adn_train_options {
-    bool fresh_suffix; /* --new */
-    bool never_resume; /* --resume never */
+    bool fresh_suffix;   /* --new */
+    bool never_resume;   /* --resume never */
     const char *command; /* as typed, for command.txt */
 } adn_train_options;
 
-/* One run, to its end or to a stop; an unfinished one of the same name and config goes on. conf gets what
- * `auto` became. */
-adn_status adn_train(adn_config *conf, const adn_train_options *options, const adn_watch *watch) ADN_MUST_USE;
+/* One run, to its end or to a stop; an unfinished one of the same name and config goes on. conf
+ * gets what `auto` became. */
+adn_status adn_train(adn_config *conf, const adn_train_options *options,
+                     const adn_watch *watch) ADN_MUST_USE;
 
-/* Tests checkpoint `which` ("last", "best" or a name) of a run: a row a block, test fields only, one call at
- * a time, from threads of the library. */
-adn_status adn_eval(const char *run_dir, const char *which, void (*on_row)(void *user, const adn_epoch_row *row),
-                    void *user) ADN_MUST_USE;
+/* Tests checkpoint `which` ("last", "best" or a name) of a run: a row a block, test fields only,
+ * one call at a time, from threads of the library. */
+adn_status adn_eval(const char *run_dir, const char *which,
+                    void (*on_row)(void *user, const adn_epoch_row *row), void *user) ADN_MUST_USE;
 
-/* What `adonis plan` shows: text for people, or JSON. Gives (adn_free). Opens the data's headers and plans on the
- * device; trains nothing. */
+/* What `adonis plan` shows: text for people, or JSON. Gives (adn_free). Opens the data's headers
+ * and plans on the device; trains nothing. */
 adn_status adn_plan_text(adn_config *conf, bool as_json, char **out) ADN_MUST_USE;
 
-/* Trains n_step steps after n_warmup without checkpoints, tests or a run directory and measures: see `adonis help
- * bench`. Gives text (adn_free). */
+/* Trains n_step steps after n_warmup without checkpoints, tests or a run directory and measures:
+ * see `adonis help bench`. Gives text (adn_free). */
 typedef struct adn_bench_options {
     int n_step, n_warmup;
     bool as_json;
 } adn_bench_options;
-adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options, char **out) ADN_MUST_USE;
+adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options,
+                         char **out) ADN_MUST_USE;
 
 void adn_free(void *p); /* frees what the library gives; NULL is fine */
 const char *adn_version(void);

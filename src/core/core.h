@@ -25,15 +25,16 @@
 _Noreturn void adn_assert_failed(const char *cond, const char *file, int line);
 
 #define ADN_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ADN_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define ADN_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define ADN_MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define ADN_MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 /* Host memory of ours goes through these, so that a test can count it and let the n-th call fail.
  * Zeroed, 64-byte aligned; NULL when there is none. adn_free takes NULL. Any thread. */
 void *adn_alloc(size_t bytes);
 void adn_free(void *p);
 char *adn_strdup(const char *s);
-char *adn_format(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* gives; NULL: no memory */
+char *adn_format(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2))); /* gives; NULL: no memory */
 
 uint64_t adn_alloc_calls(void);    /* calls of adn_alloc so far */
 int64_t adn_alloc_live(void);      /* blocks given and not yet freed */

@@ -5,7 +5,12 @@
 
 #include "adonis/status.h"
 
-typedef enum adn_level { ADN_LEVEL_ERROR, ADN_LEVEL_WARN, ADN_LEVEL_INFO, ADN_LEVEL_DEBUG } adn_level;
+typedef enum adn_level {
+    ADN_LEVEL_ERROR,
+    ADN_LEVEL_WARN,
+    ADN_LEVEL_INFO,
+    ADN_LEVEL_DEBUG
+} adn_level;
 
 /* A line as it is logged: `text` without a trailing newline. Called with the log's lock held. */
 typedef void (*adn_log_sink)(void *user, adn_level level, const char *text);
@@ -17,14 +22,16 @@ void adn_log_sink_set(adn_log_sink sink, void *user);
 void adn_log_tee_set(int fd);
 
 void adn_log(adn_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* A finished text of that level, without a prefix: messages with a place and a caret have a form of their own. */
+/* A finished text of that level, without a prefix: messages with a place and a caret have a form of
+ * their own. */
 void adn_log_text(adn_level level, const char *text);
 #define adn_info(...)  adn_log(ADN_LEVEL_INFO, __VA_ARGS__)
 #define adn_warn(...)  adn_log(ADN_LEVEL_WARN, __VA_ARGS__)
 #define adn_debug(...) adn_log(ADN_LEVEL_DEBUG, __VA_ARGS__)
 
 /* Logs an error once, where it is seen, and gives the status: return ADN_FAIL(ADN_IO, "%s: ...").
- * The message names the object (file, line, byte offset) itself; the C place shows at debug level. */
+ * The message names the object (file, line, byte offset) itself; the C place shows at debug level.
+ */
 #define ADN_FAIL(st, ...) adn_fail((st), __FILE__, __LINE__, __VA_ARGS__)
 adn_status adn_fail(adn_status st, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -1,15 +1,16 @@
 /* Counter-based random numbers: Philox4x32-10 (Salmon et al., SC 2011; checked against Random123's
- * published vectors). A draw is a function of (seed, purpose, a, b): no state, no order, no thread. */
+ * published vectors). A draw is a function of (seed, purpose, a, b): no state, no order, no thread.
+ */
 #ifndef ADN_RNG_H
 #define ADN_RNG_H
 
 #include <stdint.h>
 
 typedef enum adn_purpose { /* what a draw is for: two purposes never share numbers */
-    ADN_RNG_INIT = 1,      /* a: hash of the parameter's name, b: element / 4 */
-    ADN_RNG_ORDER,         /* a: epoch, b: position / 4 */
-    ADN_RNG_AUGMENT,       /* a: epoch, b: sample * 16 + number of the transform */
-    ADN_RNG_TEST           /* tests and benchmarks */
+                           ADN_RNG_INIT = 1, /* a: hash of the parameter's name, b: element / 4 */
+                           ADN_RNG_ORDER,    /* a: epoch, b: position / 4 */
+                           ADN_RNG_AUGMENT, /* a: epoch, b: sample * 16 + number of the transform */
+                           ADN_RNG_TEST     /* tests and benchmarks */
 } adn_purpose;
 
 typedef struct adn_draw {

@@ -1,8 +1,9 @@
-/* What all devices share: the operations' table of roles, sizes of what they touch, group planning. */
+/* What all devices share: the operations' table of roles, sizes of what they touch, group planning.
+ */
 #include "device/device.h"
 
-#define R ADN_READ
-#define W ADN_WRITE
+#define R  ADN_READ
+#define W  ADN_WRITE
 #define RW ADN_READ_WRITE
 
 const adn_op_info adn_op_infos[ADN_N_OP] = {
@@ -12,33 +13,53 @@ const adn_op_info adn_op_infos[ADN_N_OP] = {
     [ADN_OP_CONV_GRAD_SRC] = {"conv_grad_src",
                               {[ADN_GRAD_DST] = R, [ADN_WEIGHT] = R, [ADN_GRAD_SRC] = W},
                               {0}},
-    [ADN_OP_CONV_GRAD_PARAM] = {"conv_grad_param",
-                                {[ADN_SRC] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_WEIGHT] = W, [ADN_GRAD_BIAS] = W},
-                                {[ADN_GRAD_BIAS] = true}},
+    [ADN_OP_CONV_GRAD_PARAM] =
+        {"conv_grad_param",
+         {[ADN_SRC] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_WEIGHT] = W, [ADN_GRAD_BIAS] = W},
+         {[ADN_GRAD_BIAS] = true}},
     [ADN_OP_LINEAR_FWD] = {"linear_fwd",
                            {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_DST] = W},
                            {[ADN_BIAS] = true}},
     [ADN_OP_LINEAR_GRAD_SRC] = {"linear_grad_src",
                                 {[ADN_GRAD_DST] = R, [ADN_WEIGHT] = R, [ADN_GRAD_SRC] = W},
                                 {0}},
-    [ADN_OP_LINEAR_GRAD_PARAM] = {"linear_grad_param",
-                                  {[ADN_SRC] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_WEIGHT] = W, [ADN_GRAD_BIAS] = W},
-                                  {[ADN_GRAD_BIAS] = true}},
+    [ADN_OP_LINEAR_GRAD_PARAM] =
+        {"linear_grad_param",
+         {[ADN_SRC] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_WEIGHT] = W, [ADN_GRAD_BIAS] = W},
+         {[ADN_GRAD_BIAS] = true}},
     [ADN_OP_NORM_FWD] = {"norm_fwd",
-                         {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_DST] = W, [ADN_MEAN] = W,
-                          [ADN_INV_STD] = W, [ADN_RUN_MEAN] = RW, [ADN_RUN_VAR] = RW},
+                         {[ADN_SRC] = R,
+                          [ADN_WEIGHT] = R,
+                          [ADN_BIAS] = R,
+                          [ADN_DST] = W,
+                          [ADN_MEAN] = W,
+                          [ADN_INV_STD] = W,
+                          [ADN_RUN_MEAN] = RW,
+                          [ADN_RUN_VAR] = RW},
                          {0}},
     [ADN_OP_NORM_INFER] = {"norm_infer",
-                           {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_RUN_MEAN] = R,
-                            [ADN_RUN_VAR] = R, [ADN_DST] = W},
+                           {[ADN_SRC] = R,
+                            [ADN_WEIGHT] = R,
+                            [ADN_BIAS] = R,
+                            [ADN_RUN_MEAN] = R,
+                            [ADN_RUN_VAR] = R,
+                            [ADN_DST] = W},
                            {0}},
     [ADN_OP_NORM_GRAD] = {"norm_grad",
-                          {[ADN_SRC] = R, [ADN_GRAD_DST] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R,
-                           [ADN_MEAN] = R, [ADN_INV_STD] = R, [ADN_GRAD_SRC] = W, [ADN_GRAD_WEIGHT] = W,
+                          {[ADN_SRC] = R,
+                           [ADN_GRAD_DST] = R,
+                           [ADN_WEIGHT] = R,
+                           [ADN_BIAS] = R,
+                           [ADN_MEAN] = R,
+                           [ADN_INV_STD] = R,
+                           [ADN_GRAD_SRC] = W,
+                           [ADN_GRAD_WEIGHT] = W,
                            [ADN_GRAD_BIAS] = W},
                           {0}},
     [ADN_OP_RELU_FWD] = {"relu_fwd", {[ADN_SRC] = R, [ADN_DST] = W}, {0}},
-    [ADN_OP_RELU_GRAD] = {"relu_grad", {[ADN_DST] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_SRC] = W}, {0}},
+    [ADN_OP_RELU_GRAD] = {"relu_grad",
+                          {[ADN_DST] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_SRC] = W},
+                          {0}},
     [ADN_OP_POOL_FWD] = {"pool_fwd",
                          {[ADN_SRC] = R, [ADN_DST] = W, [ADN_INDEX] = W},
                          {[ADN_INDEX] = true}},
@@ -46,9 +67,10 @@ const adn_op_info adn_op_infos[ADN_N_OP] = {
                           {[ADN_GRAD_DST] = R, [ADN_INDEX] = R, [ADN_GRAD_SRC] = W},
                           {[ADN_INDEX] = true}},
     [ADN_OP_ADD] = {"add", {[ADN_SRC] = R, [ADN_SRC2] = R, [ADN_DST] = W}, {0}},
-    [ADN_OP_LOSS] = {"loss",
-                     {[ADN_SRC] = R, [ADN_LABELS] = R, [ADN_GRAD_SRC] = W, [ADN_RESULT] = W, [ADN_HALT] = RW},
-                     {[ADN_GRAD_SRC] = true}},
+    [ADN_OP_LOSS] =
+        {"loss",
+         {[ADN_SRC] = R, [ADN_LABELS] = R, [ADN_GRAD_SRC] = W, [ADN_RESULT] = W, [ADN_HALT] = RW},
+         {[ADN_GRAD_SRC] = true}},
     [ADN_OP_NORMALISE] = {"normalise", {[ADN_SRC] = R, [ADN_DST] = W}, {0}},
     [ADN_OP_SGD] = {"sgd",
                     {[ADN_GRAD_WEIGHT] = R, [ADN_HALT] = R, [ADN_WEIGHT] = RW, [ADN_MOMENTUM] = RW},
@@ -58,10 +80,14 @@ const adn_op_info adn_op_infos[ADN_N_OP] = {
 size_t adn_type_bytes(adn_type t)
 {
     switch (t) {
-    case ADN_F32: return sizeof(float);
-    case ADN_F64: return sizeof(double);
-    case ADN_U8: return 1;
-    case ADN_I32: return sizeof(int32_t);
+    case ADN_F32:
+        return sizeof(float);
+    case ADN_F64:
+        return sizeof(double);
+    case ADN_U8:
+        return 1;
+    case ADN_I32:
+        return sizeof(int32_t);
     }
     adn_assert_failed("a type", __FILE__, __LINE__);
 }
@@ -79,11 +105,14 @@ size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
     if (adn_op_infos[d->kind].role[role] == ADN_NONE) return 0;
     if (d->kind == ADN_OP_SGD) return role == ADN_HALT ? sizeof(int32_t) : n_src;
     switch (role) {
-    case ADN_SRC: return d->kind == ADN_OP_NORMALISE ? adn_shape_count(d->src) : n_src;
+    case ADN_SRC:
+        return d->kind == ADN_OP_NORMALISE ? adn_shape_count(d->src) : n_src;
     case ADN_SRC2:
-    case ADN_GRAD_SRC: return n_src;
+    case ADN_GRAD_SRC:
+        return n_src;
     case ADN_DST:
-    case ADN_GRAD_DST: return n_dst;
+    case ADN_GRAD_DST:
+        return n_dst;
     case ADN_WEIGHT:
     case ADN_GRAD_WEIGHT:
         return d->layout != NULL ? d->layout->bytes : vector_count(d) * item;
@@ -92,14 +121,20 @@ size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
     case ADN_MEAN:
     case ADN_INV_STD:
     case ADN_RUN_MEAN:
-    case ADN_RUN_VAR: return vector_count(d) * item;
-    case ADN_INDEX: return adn_shape_count(d->dst);
-    case ADN_LABELS: return (size_t)d->src.n * sizeof(adn_label);
-    case ADN_RESULT: return sizeof(adn_loss_result);
-    case ADN_HALT: return sizeof(int32_t);
+    case ADN_RUN_VAR:
+        return vector_count(d) * item;
+    case ADN_INDEX:
+        return adn_shape_count(d->dst);
+    case ADN_LABELS:
+        return (size_t)d->src.n * sizeof(adn_label);
+    case ADN_RESULT:
+        return sizeof(adn_loss_result);
+    case ADN_HALT:
+        return sizeof(int32_t);
     case ADN_MOMENTUM:
     case ADN_WORKSPACE:
-    case ADN_N_ROLE: break;
+    case ADN_N_ROLE:
+        break;
     }
     return 0;
 }
@@ -114,8 +149,10 @@ double adn_op_macs(const adn_op_desc *d)
         return dst * d->src.c * d->u.conv.kernel * d->u.conv.kernel;
     case ADN_OP_LINEAR_FWD:
     case ADN_OP_LINEAR_GRAD_SRC:
-    case ADN_OP_LINEAR_GRAD_PARAM: return dst * d->src.h * d->src.w * d->src.c;
-    default: return 0;
+    case ADN_OP_LINEAR_GRAD_PARAM:
+        return dst * d->src.h * d->src.w * d->src.c;
+    default:
+        return 0;
     }
 }
 

@@ -1,10 +1,11 @@
-/* The device table: memory, queues, events, parameters and planned operations. Callers never ask which
- * device they hold. Activations are NHWC; parameters lie as an adn_layout says and are opaque.
+/* The device table: memory, queues, events, parameters and planned operations. Callers never ask
+ * which device they hold. Activations are NHWC; parameters lie as an adn_layout says and are
+ * opaque.
  *
- * An operation is planned once for its shapes, types and team (plan), then run many times (run enqueues
- * and returns). Work of one queue runs in order, apart from the host; work of different queues is ordered
- * by events alone. Every call returns when its arguments may be reused, but memory that enqueued work
- * reads or writes stays the caller's to keep. */
+ * An operation is planned once for its shapes, types and team (plan), then run many times (run
+ * enqueues and returns). Work of one queue runs in order, apart from the host; work of different
+ * queues is ordered by events alone. Every call returns when its arguments may be reused, but
+ * memory that enqueued work reads or writes stays the caller's to keep. */
 #ifndef ADN_DEVICE_H
 #define ADN_DEVICE_H
 
@@ -21,7 +22,8 @@ static inline size_t adn_shape_count(adn_shape s)
     return (size_t)s.n * (size_t)s.h * (size_t)s.w * (size_t)s.c;
 }
 
-/* A sample's target: class a with weight `weight_a`, class b with the rest (a == b for a plain label). */
+/* A sample's target: class a with weight `weight_a`, class b with the rest (a == b for a plain
+ * label). */
 typedef struct adn_label {
     int32_t a, b;
     float weight_a;
@@ -39,48 +41,50 @@ typedef enum adn_role {
     ADN_SRC,
     ADN_SRC2,
     ADN_DST,
-    ADN_GRAD_DST,  /* gradient of dst: comes in */
-    ADN_GRAD_SRC,  /* gradient of src: goes out */
-    ADN_WEIGHT,    /* as its layout says; norm: scale [c] */
-    ADN_BIAS,      /* [c] */
+    ADN_GRAD_DST, /* gradient of dst: comes in */
+    ADN_GRAD_SRC, /* gradient of src: goes out */
+    ADN_WEIGHT,   /* as its layout says; norm: scale [c] */
+    ADN_BIAS,     /* [c] */
     ADN_GRAD_WEIGHT,
     ADN_GRAD_BIAS,
-    ADN_MEAN,      /* of the batch, kept for the gradient: [c] */
+    ADN_MEAN, /* of the batch, kept for the gradient: [c] */
     ADN_INV_STD,
-    ADN_RUN_MEAN,  /* running statistics: [c] */
+    ADN_RUN_MEAN, /* running statistics: [c] */
     ADN_RUN_VAR,
-    ADN_INDEX,     /* u8 a pooled element: which of the window's elements was the largest */
-    ADN_LABELS,    /* adn_label[n] */
-    ADN_RESULT,    /* adn_loss_result */
-    ADN_HALT,      /* int32: set by a loss that is not finite; updates then change nothing */
+    ADN_INDEX,  /* u8 a pooled element: which of the window's elements was the largest */
+    ADN_LABELS, /* adn_label[n] */
+    ADN_RESULT, /* adn_loss_result */
+    ADN_HALT,   /* int32: set by a loss that is not finite; updates then change nothing */
     ADN_MOMENTUM,
     ADN_WORKSPACE, /* as the plan asks */
     ADN_N_ROLE
 } adn_role;
 
-/* Each kind of operation: what it computes, reads (R), writes (W), or both. Optional roles in brackets
- * may be NULL. `type` is the descriptor's: activations, parameters and statistics alike (ADN_F32 | ADN_F64).
+/* Each kind of operation: what it computes, reads (R), writes (W), or both. Optional roles in
+ * brackets may be NULL. `type` is the descriptor's: activations, parameters and statistics alike
+ * (ADN_F32 | ADN_F64).
  *
- * CONV_FWD        dst = src * weight + [bias]                          R src weight [bias]          W dst
- * CONV_GRAD_SRC   gradient of src                                      R grad_dst weight            W grad_src
- * CONV_GRAD_PARAM gradients of weight, bias: summed over the batch     R src grad_dst               W grad_weight [grad_bias]
- * LINEAR_*        the same over [n, h*w*c] -> [n, 1, 1, c]
- * NORM_FWD        batch norm over n, h, w, then ReLU if `relu`; running statistics move by `momentum` (variance
- *                 unbiased) unless value 0 is 0                        R src weight bias            W dst mean inv_std  RW run_mean run_var
- * NORM_INFER      the same with running statistics                     R src weight bias run_*      W dst
- * NORM_GRAD       through ReLU (mask recomputed from src) and norm     R src grad_dst weight bias mean inv_std
- *                                                                      W grad_src grad_weight grad_bias.  grad_src may be grad_dst
- * RELU_FWD        max(src, 0); NaN stays NaN, in all of these          R src                        W dst
- * RELU_GRAD       grad_dst where dst > 0                               R dst grad_dst               W grad_src.  grad_src may be grad_dst
- * POOL_FWD        max, or average over the window (adaptive: PyTorch's windows)  R src              W dst [index]
- * POOL_GRAD       max: to index' element; average: spread              R grad_dst [index]           W grad_src
- * ADD             src + src2, then ReLU if `relu`                      R src src2                   W dst.  dst may be src
- * LOSS            softmax cross entropy, label smoothing, mean over n; gradient (of the mean), hits (first largest)
- *                                                                      R src labels                 W [grad_src] result  RW halt
- * NORMALISE       u8 NHWC pixels to (p / 255 - mean) / std             R src (u8)                   W dst
- * SGD             PyTorch's: g += decay w; m = momentum m + g; w -= lr (nesterov ? g + momentum m : m) over a flat array;
- *                 nothing if halt is set. values: lr, momentum, decay, 1: m = 0 first
- *                                                                      R grad_weight halt           RW weight momentum
+ * CONV_FWD        dst = src * weight + [bias]                          R src weight [bias] W dst
+ * CONV_GRAD_SRC   gradient of src                                      R grad_dst weight W grad_src
+ * CONV_GRAD_PARAM gradients of weight, bias: summed over the batch     R src grad_dst W grad_weight
+ * [grad_bias] LINEAR_*        the same over [n, h*w*c] -> [n, 1, 1, c] NORM_FWD        batch norm
+ * over n, h, w, then ReLU if `relu`; running statistics move by `momentum` (variance unbiased)
+ * unless value 0 is 0                        R src weight bias            W dst mean inv_std  RW
+ * run_mean run_var NORM_INFER      the same with running statistics                     R src
+ * weight bias run_*      W dst NORM_GRAD       through ReLU (mask recomputed from src) and norm R
+ * src grad_dst weight bias mean inv_std W grad_src grad_weight grad_bias.  grad_src may be grad_dst
+ * RELU_FWD        max(src, 0); NaN stays NaN, in all of these          R src W dst RELU_GRAD
+ * grad_dst where dst > 0                               R dst grad_dst               W grad_src.
+ * grad_src may be grad_dst POOL_FWD        max, or average over the window (adaptive: PyTorch's
+ * windows)  R src              W dst [index] POOL_GRAD       max: to index' element; average:
+ * spread              R grad_dst [index]           W grad_src ADD             src + src2, then ReLU
+ * if `relu`                      R src src2                   W dst.  dst may be src LOSS softmax
+ * cross entropy, label smoothing, mean over n; gradient (of the mean), hits (first largest) R src
+ * labels                 W [grad_src] result  RW halt NORMALISE       u8 NHWC pixels to (p / 255 -
+ * mean) / std             R src (u8)                   W dst SGD             PyTorch's: g += decay
+ * w; m = momentum m + g; w -= lr (nesterov ? g + momentum m : m) over a flat array; nothing if halt
+ * is set. values: lr, momentum, decay, 1: m = 0 first R grad_weight halt           RW weight
+ * momentum
  */
 typedef enum adn_op_kind {
     ADN_OP_CONV_FWD,
@@ -140,9 +144,14 @@ typedef struct adn_op_desc {
     const adn_layout *layout; /* conv, linear: how weight and its gradient lie. Borrowed */
 } adn_op_desc;
 
-typedef enum adn_access { ADN_NONE = 0, ADN_READ = 1, ADN_WRITE = 2, ADN_READ_WRITE = 3 } adn_access;
+typedef enum adn_access {
+    ADN_NONE = 0,
+    ADN_READ = 1,
+    ADN_WRITE = 2,
+    ADN_READ_WRITE = 3
+} adn_access;
 typedef struct adn_op_info {
-    const char *name;           /* "conv_fwd" */
+    const char *name; /* "conv_fwd" */
     adn_access role[ADN_N_ROLE];
     bool optional[ADN_N_ROLE];
 } adn_op_info;
@@ -167,12 +176,12 @@ typedef struct adn_queue_conf {
     const char *name; /* of its worker */
     int cores[64];    /* cpu device: where the worker pins itself; n_core 0: not at all */
     int n_core;
-    int n_thread;     /* the team; at least 1 */
-    uint64_t jitter;  /* tests: not 0: seed of random delays between operations */
+    int n_thread;    /* the team; at least 1 */
+    uint64_t jitter; /* tests: not 0: seed of random delays between operations */
 } adn_queue_conf;
 
-/* Seconds of work (a team of one: of its processor) and runs of each kind on a queue since its profile was last
- * started. */
+/* Seconds of work (a team of one: of its processor) and runs of each kind on a queue since its
+ * profile was last started. */
 typedef struct adn_profile {
     double seconds[ADN_N_OP];
     int64_t runs[ADN_N_OP];
@@ -181,13 +190,15 @@ typedef struct adn_profile {
 
 /* What a queue's team reaches at best: the floors that a benchmark holds its operations against. */
 typedef struct adn_rates {
-    double macs_s;       /* fp32 multiply-adds a second, from registers */
-    double copy_bytes_s; /* bytes read and written by a copy of much more than the caches, a second */
+    double macs_s; /* fp32 multiply-adds a second, from registers */
+    double
+        copy_bytes_s; /* bytes read and written by a copy of much more than the caches, a second */
 } adn_rates;
 
-/* Required unless marked optional. A failed create owes nothing and leaves *out alone. Destroying takes NULL.
- * Host calls on one queue come from one thread at a time; events may be recorded, waited for and asked from
- * different threads if those calls are ordered by the caller's own locks. */
+/* Required unless marked optional. A failed create owes nothing and leaves *out alone. Destroying
+ * takes NULL. Host calls on one queue come from one thread at a time; events may be recorded,
+ * waited for and asked from different threads if those calls are ordered by the caller's own locks.
+ */
 typedef struct adn_device_ops {
     const char *name;
     void (*close)(adn_device *dev);
@@ -195,42 +206,50 @@ typedef struct adn_device_ops {
     void (*release)(adn_device *dev, void *p);
 
     adn_status (*queue_create)(adn_device *dev, const adn_queue_conf *conf, adn_queue **out);
-    void (*queue_destroy)(adn_queue *q); /* after all that was enqueued */
+    void (*queue_destroy)(adn_queue *q);    /* after all that was enqueued */
     adn_status (*queue_sync)(adn_queue *q); /* the host waits for all of it */
-    adn_status (*queue_profile)(adn_queue *q, adn_profile *out); /* syncs; gives what was counted and starts anew. out NULL: starts */
+    adn_status (*queue_profile)(
+        adn_queue *q,
+        adn_profile *out); /* syncs; gives what was counted and starts anew. out NULL: starts */
 
     adn_status (*queue_rates)(adn_queue *q, adn_rates *out); /* measures, about a second */
 
     adn_status (*event_create)(adn_device *dev, adn_event **out);
     void (*event_destroy)(adn_event *e);
     adn_status (*event_record)(adn_queue *q, adn_event *e); /* happens when the queue gets there */
-    adn_status (*event_wait)(adn_queue *q, adn_event *e);   /* the queue waits for e's latest record; none: goes on */
-    adn_status (*event_sync)(adn_event *e);                 /* the host waits likewise */
-    bool (*event_query)(const adn_event *e);                /* latest record happened, or there is none; orders nothing */
+    adn_status (*event_wait)(
+        adn_queue *q, adn_event *e); /* the queue waits for e's latest record; none: goes on */
+    adn_status (*event_sync)(adn_event *e); /* the host waits likewise */
+    bool (*event_query)(
+        const adn_event *e); /* latest record happened, or there is none; orders nothing */
 
-    adn_status (*upload)(adn_queue *q, void *dst, const void *src, size_t bytes);   /* src: host, kept until done */
+    adn_status (*upload)(adn_queue *q, void *dst, const void *src,
+                         size_t bytes); /* src: host, kept until done */
     adn_status (*download)(adn_queue *q, void *dst, const void *src, size_t bytes); /* dst: host */
     adn_status (*copy)(adn_queue *q, void *dst, const void *src, size_t bytes);
     adn_status (*fill)(adn_queue *q, void *dst, int byte, size_t bytes);
 
-    /* How the weight of a convolution or linear layer lies: chosen from the forward operation of the full
-     * training batch; all other plans take it. Import and export convert from and to PyTorch's order
-     * ([o][i][kh][kw]; linear [o][i] with i counted c, h, w), doubles on the host; both finish before they return.
-     * Import writes all of the weight's bytes. */
+    /* How the weight of a convolution or linear layer lies: chosen from the forward operation of
+     * the full training batch; all other plans take it. Import and export convert from and to
+     * PyTorch's order
+     * ([o][i][kh][kw]; linear [o][i] with i counted c, h, w), doubles on the host; both finish
+     * before they return. Import writes all of the weight's bytes. */
     adn_status (*layout_create)(adn_queue *q, const adn_op_desc *fwd, adn_layout **out);
     void (*layout_destroy)(adn_layout *l);
     adn_status (*param_import)(adn_queue *q, const adn_layout *l, void *dst, const double *src);
     adn_status (*param_export)(adn_queue *q, const adn_layout *l, double *dst, const void *src);
 
-    adn_status (*plan)(adn_queue *q, const adn_op_desc *d, adn_op **out); /* waits for the queue's worker */
+    adn_status (*plan)(adn_queue *q, const adn_op_desc *d,
+                       adn_op **out); /* waits for the queue's worker */
     adn_status (*run)(adn_op *op, const adn_op_args *args);
     void (*op_destroy)(adn_op *op); /* its runs have ended: sync first */
-    /* Optional: several operations that follow each other, for a device that can fuse them. Default: plan, one by one. */
+    /* Optional: several operations that follow each other, for a device that can fuse them.
+     * Default: plan, one by one. */
     adn_status (*plan_group)(adn_queue *q, const adn_op_desc *d, int n, adn_op **out);
 } adn_device_ops;
 
-/* What every device's objects begin with. `dev` is for callers, and a wrapper puts itself there (faulty.c):
- * a device finds its own things elsewhere. */
+/* What every device's objects begin with. `dev` is for callers, and a wrapper puts itself there
+ * (faulty.c): a device finds its own things elsewhere. */
 struct adn_device {
     const adn_device_ops *ops;
 };
@@ -244,9 +263,9 @@ struct adn_event {
 struct adn_layout {
     adn_device *dev;
     adn_type type;
-    size_t bytes; /* of the weight, padding included; padding stays zero under SGD */
+    size_t bytes;           /* of the weight, padding included; padding stays zero under SGD */
     int o, i, kernel, h, w; /* linear: kernel 0, input [h, w, i] */
-    const char *algo; /* "loops", "direct" (oneDNN), "gemm", ...: for plan.json and bench */
+    const char *algo;       /* "loops", "direct" (oneDNN), "gemm", ...: for plan.json and bench */
 };
 struct adn_op {
     adn_queue *queue;
@@ -258,8 +277,9 @@ struct adn_op {
 /* Opens "cpu". The cpu device borrows nothing; close after all else is destroyed. */
 adn_status adn_cpu_open(adn_device **out) ADN_MUST_USE;
 
-/* A device that passes everything on to `inner` (taken: closing closes both) but lets the n-th call of
- * those that can fail (from adn_faulty_arm on) give ADN_DEVICE without doing anything. For tests. */
+/* A device that passes everything on to `inner` (taken: closing closes both) but lets the n-th call
+ * of those that can fail (from adn_faulty_arm on) give ADN_DEVICE without doing anything. For
+ * tests. */
 adn_status adn_faulty_open(adn_device *inner, adn_device **out) ADN_MUST_USE;
 void adn_faulty_arm(adn_device *faulty, int64_t n); /* 0: never */
 int64_t adn_faulty_calls(const adn_device *faulty); /* calls since armed */

@@ -1,4 +1,5 @@
-/* The local edge: slots in the consumer's device memory, a lock for the bookkeeping, events for the data. */
+/* The local edge: slots in the consumer's device memory, a lock for the bookkeeping, events for the
+ * data. */
 #include "edge/edge.h"
 
 #include <pthread.h>
@@ -186,8 +187,8 @@ adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **ou
 
     pthread_mutex_lock(&e->lock);
     l->consumer_waits = true;
-    while (!e->is_aborted && (i = adn_replay_read(l->states, l->n)) < 0 && !marker_is_next(e, lane, i) &&
-           !e->is_closed)
+    while (!e->is_aborted && (i = adn_replay_read(l->states, l->n)) < 0 &&
+           !marker_is_next(e, lane, i) && !e->is_closed)
         pthread_cond_wait(&e->changed, &e->lock);
     l->consumer_waits = false;
     l->wait_in_s += adn_now() - start;
@@ -250,8 +251,10 @@ adn_edge_stats adn_edge_counts(adn_edge *e)
 {
     pthread_mutex_lock(&e->lock);
     const lane_state *l = &e->lanes[ADN_LANE_TRAIN], *t = &e->lanes[ADN_LANE_TEST];
-    adn_edge_stats s = {l->pushed,    l->pulled,
-                        l->wait_out_s, l->wait_in_s,
+    adn_edge_stats s = {l->pushed,
+                        l->pulled,
+                        l->wait_out_s,
+                        l->wait_in_s,
                         l->producer_waits || t->producer_waits,
                         l->consumer_waits || t->consumer_waits};
     pthread_mutex_unlock(&e->lock);

@@ -1,8 +1,10 @@
-/* An edge carries batches from one stage (or the loader) to the next: a training lane of M slots, a test lane, and
- * markers. Slots belong to the edge: a producer acquires and commits one, a consumer takes and releases one.
+/* An edge carries batches from one stage (or the loader) to the next: a training lane of M slots, a
+ * test lane, and markers. Slots belong to the edge: a producer acquires and commits one, a consumer
+ * takes and releases one.
  *
- * A slot is committed (released) on the host when the work is enqueued; its event says when that is true on the
- * device. The edge makes queues wait for those events; it never waits for the device on the host. */
+ * A slot is committed (released) on the host when the work is enqueued; its event says when that is
+ * true on the device. The edge makes queues wait for those events; it never waits for the device on
+ * the host. */
 #ifndef ADN_EDGE_H
 #define ADN_EDGE_H
 
@@ -11,26 +13,26 @@
 typedef enum adn_lane { ADN_LANE_TRAIN, ADN_LANE_TEST, ADN_N_LANE } adn_lane;
 
 typedef struct adn_slot {
-    void *x;              /* device memory [n, h, w, c], as the edge says */
-    adn_label *labels;    /* device memory [n] */
-    uint32_t *samples;    /* host memory [n]: ids in the data set */
+    void *x;           /* device memory [n, h, w, c], as the edge says */
+    adn_label *labels; /* device memory [n] */
+    uint32_t *samples; /* host memory [n]: ids in the data set */
     int n_valid;
-    int64_t step;         /* source step, from 0; test lane: batch of its pass */
-    int epoch;            /* of the source, from 1 */
-    int learner;          /* the stage that learns from it; -1: all (greedy names one) */
-    int n_test;           /* training lane: test batches that follow it. */
-    bool is_last_test;    /* test lane: the pass ends with it */
-    adn_event *written;   /* recorded by the producer's queue when x and labels are there */
-    adn_event *read;      /* recorded by the consumer's queue when it has done with them */
-    int64_t push;         /* when it was committed, by count */
+    int64_t step;       /* source step, from 0; test lane: batch of its pass */
+    int epoch;          /* of the source, from 1 */
+    int learner;        /* the stage that learns from it; -1: all (greedy names one) */
+    int n_test;         /* training lane: test batches that follow it. */
+    bool is_last_test;  /* test lane: the pass ends with it */
+    adn_event *written; /* recorded by the producer's queue when x and labels are there */
+    adn_event *read;    /* recorded by the consumer's queue when it has done with them */
+    int64_t push;       /* when it was committed, by count */
     int lane;
 } adn_slot;
 
 typedef struct adn_edge adn_edge;
 typedef struct adn_edge_conf {
-    adn_device *dev;      /* borrowed: the consumer's */
+    adn_device *dev; /* borrowed: the consumer's */
     int n_slot[ADN_N_LANE];
-    adn_shape shape;      /* of a full slot, n included */
+    adn_shape shape; /* of a full slot, n included */
     adn_type type;
 } adn_edge_conf;
 adn_status adn_edge_create(const adn_edge_conf *conf, adn_edge **out) ADN_MUST_USE;
@@ -38,22 +40,23 @@ void adn_edge_destroy(adn_edge *e); /* nobody may use it any more */
 size_t adn_edge_slot_bytes(const adn_edge_conf *conf);
 
 /* Producer. Waits for a free slot; q (the queue that will write it) then waits for its last reader.
- * *out is NULL, with ADN_OK, when the consumer is gone: the batch is dropped. ADN_STOPPED after adn_edge_abort. */
+ * *out is NULL, with ADN_OK, when the consumer is gone: the batch is dropped. ADN_STOPPED after
+ * adn_edge_abort. */
 adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out) ADN_MUST_USE;
 /* The work that writes it, with the record of its `written`, is enqueued: consumers may take it. */
 void adn_edge_commit(adn_edge *e, adn_slot *s);
 /* No more batches will come: take gives ADN_END once all are taken. */
 void adn_edge_close(adn_edge *e);
 
-/* Consumer. Waits for the next slot, in order; q then waits for its writer. *out is NULL when a marker comes before
- * it: pop that first. ADN_END, ADN_STOPPED. */
+/* Consumer. Waits for the next slot, in order; q then waits for its writer. *out is NULL when a
+ * marker comes before it: pop that first. ADN_END, ADN_STOPPED. */
 adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out) ADN_MUST_USE;
 /* The work that reads it, with the record of its `read`, is enqueued. */
 void adn_edge_release(adn_edge *e, adn_slot *s);
 void adn_edge_leave(adn_edge *e); /* the consumer is gone: the edge drops from now on */
 
-/* A marker: "save after source step `step`". Never dropped. The producer pushes it after it committed that step and
- * before it commits a later one; the consumer meets it between the two. */
+/* A marker: "save after source step `step`". Never dropped. The producer pushes it after it
+ * committed that step and before it commits a later one; the consumer meets it between the two. */
 adn_status adn_edge_mark(adn_edge *e, int64_t step) ADN_MUST_USE;
 int64_t adn_edge_pop_marker(adn_edge *e); /* the marker that take announced */
 
@@ -62,7 +65,8 @@ void adn_edge_abort(adn_edge *e);
 
 typedef struct adn_edge_stats {
     int64_t pushed, pulled;
-    double wait_out_s, wait_in_s; /* of the producer for a slot, of the consumer for a batch (training lane) */
+    double wait_out_s,
+        wait_in_s; /* of the producer for a slot, of the consumer for a batch (training lane) */
     bool producer_waits, consumer_waits; /* now, on either lane */
 } adn_edge_stats;
 adn_edge_stats adn_edge_counts(adn_edge *e);

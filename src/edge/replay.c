@@ -12,6 +12,7 @@ int adn_replay_read(const adn_replay_slot *slots, int n)
 {
     int oldest = -1;
     for (int i = 0; i < n; i++)
-        if (slots[i].state == ADN_SLOT_READY && (oldest < 0 || slots[i].push < slots[oldest].push)) oldest = i;
+        if (slots[i].state == ADN_SLOT_READY && (oldest < 0 || slots[i].push < slots[oldest].push))
+            oldest = i;
     return oldest;
 }

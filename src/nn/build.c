@@ -1,4 +1,5 @@
-/* Lists the operations of a training or a forward pass: layers in order, the loss, layers backwards. */
+/* Lists the operations of a training or a forward pass: layers in order, the loss, layers
+ * backwards. */
 #include <string.h>
 
 #include "nn/net.h"
@@ -137,8 +138,7 @@ static void list_loss(adn_build *b)
     op->at[ADN_LABELS] = (adn_at){ADN_AT_LABELS, 0};
     op->at[ADN_RESULT] = (adn_at){ADN_AT_RESULT, 0};
     op->at[ADN_HALT] = (adn_at){ADN_AT_HALT, 0};
-    if (b->plan->batch.is_training)
-        op->at[ADN_GRAD_SRC] = b->grad[n] = adn_build_grad_dst(b, n);
+    if (b->plan->batch.is_training) op->at[ADN_GRAD_SRC] = b->grad[n] = adn_build_grad_dst(b, n);
 }
 
 static void list_all(adn_build *b)
@@ -153,7 +153,8 @@ static void list_all(adn_build *b)
     p->phase_end[ADN_PHASE_FWD] = p->n_op;
     list_emit(b);
     p->phase_end[ADN_PHASE_EMIT] = p->n_op;
-    for (int i = s->n_block; i < s->layers.n; i++) adn_layer_table[s->layers.layer[i].kind].fwd(b, i);
+    for (int i = s->n_block; i < s->layers.n; i++)
+        adn_layer_table[s->layers.layer[i].kind].fwd(b, i);
     list_loss(b);
     p->head_end = p->n_op;
     if (p->batch.is_training)

@@ -1,5 +1,5 @@
-/* The auxiliary heads (methods of Belilovsky et al. 2020: CNN-aux, MLP-aux, MLP-SR-aux) and the classifier
- * behind the last block. */
+/* The auxiliary heads (methods of Belilovsky et al. 2020: CNN-aux, MLP-aux, MLP-SR-aux) and the
+ * classifier behind the last block. */
 #include <stdio.h>
 
 #include "nn/nn.h"
@@ -21,7 +21,8 @@ static void add(builder *b, const char *part, int number, adn_layer l)
 
 static void average(builder *b, int size)
 {
-    add(b, NULL, 0, (adn_layer){.kind = ADN_LAYER_POOL, .pool = ADN_POOL_ADAPTIVE_AVG, .size = size});
+    add(b, NULL, 0,
+        (adn_layer){.kind = ADN_LAYER_POOL, .pool = ADN_POOL_ADAPTIVE_AVG, .size = size});
 }
 
 static void norm(builder *b, const char *part, int number)
@@ -38,7 +39,11 @@ static void convs(builder *b, int n, int kernel, int channels)
 {
     for (int i = 1; i <= n; i++) {
         add(b, "conv", i,
-            (adn_layer){.kind = ADN_LAYER_CONV, .channels = channels, .kernel = kernel, .stride = 1, .pad = kernel / 2});
+            (adn_layer){.kind = ADN_LAYER_CONV,
+                        .channels = channels,
+                        .kernel = kernel,
+                        .stride = 1,
+                        .pad = kernel / 2});
         norm(b, "conv_norm", i);
         relu(b);
     }
@@ -53,7 +58,8 @@ static void linears(builder *b, int n_hidden, int width, int classes)
         norm(b, "norm", i);
         relu(b);
     }
-    add(b, "fc", n_hidden + 1, (adn_layer){.kind = ADN_LAYER_LINEAR, .channels = classes, .has_bias = true});
+    add(b, "fc", n_hidden + 1,
+        (adn_layer){.kind = ADN_LAYER_LINEAR, .channels = classes, .has_bias = true});
 }
 
 static adn_status finish(const builder *b)
@@ -93,8 +99,8 @@ adn_status adn_head_append(adn_layers *list, int src, adn_shape shape, const cha
     return finish(&b);
 }
 
-adn_status adn_classifier_append(adn_layers *list, int src, adn_shape shape, int hidden, bool is_global,
-                                 int classes)
+adn_status adn_classifier_append(adn_layers *list, int src, adn_shape shape, int hidden,
+                                 bool is_global, int classes)
 {
     builder b = {list, "classifier", src};
 

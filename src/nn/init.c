@@ -1,4 +1,5 @@
-/* Initial weights: functions of (seed, tensor's name, index), so that cuts and layouts do not matter. */
+/* Initial weights: functions of (seed, tensor's name, index), so that cuts and layouts do not
+ * matter. */
 #include <math.h>
 #include <string.h>
 
@@ -30,10 +31,11 @@ static void fill(double *dst, size_t n, const char *name, uint64_t seed, law law
 }
 
 /* torch: conv and linear uniform within 1/sqrt(fan_in), weight and bias (PyTorch's default).
- * kaiming: convolutions normal, variance 2 / fan_out; linear normal 0.01; biases 0 (He et al. 2015, as VGG).
- * xavier: uniform within sqrt(6 / (fan_in + fan_out)), biases 0 (Glorot and Bengio 2010). */
-static void init_weighted(double *dst, const adn_tensor *t, adn_init kind, uint64_t seed, int64_t fan_in,
-                          int64_t fan_out)
+ * kaiming: convolutions normal, variance 2 / fan_out; linear normal 0.01; biases 0 (He et al. 2015,
+ * as VGG). xavier: uniform within sqrt(6 / (fan_in + fan_out)), biases 0 (Glorot and Bengio 2010).
+ */
+static void init_weighted(double *dst, const adn_tensor *t, adn_init kind, uint64_t seed,
+                          int64_t fan_in, int64_t fan_out)
 {
     bool is_bias = t->n_dim == 1;
 
@@ -44,7 +46,8 @@ static void init_weighted(double *dst, const adn_tensor *t, adn_init kind, uint6
     else if (kind == ADN_INIT_XAVIER)
         fill(dst, t->count, t->name, seed, UNIFORM, sqrt(6.0 / (double)(fan_in + fan_out)));
     else
-        fill(dst, t->count, t->name, seed, NORMAL, t->n_dim == 4 ? sqrt(2.0 / (double)fan_out) : 0.01);
+        fill(dst, t->count, t->name, seed, NORMAL,
+             t->n_dim == 4 ? sqrt(2.0 / (double)fan_out) : 0.01);
 }
 
 static bool ends_with(const char *name, const char *end)

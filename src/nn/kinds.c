@@ -18,7 +18,8 @@ static adn_at grad(int tensor)
 
 static adn_at dst_buffer(adn_build *b, int i)
 {
-    return adn_build_buffer(b, adn_shape_count(adn_build_shape(b, i + 1)) * adn_type_bytes(b->net->type));
+    return adn_build_buffer(b, adn_shape_count(adn_build_shape(b, i + 1)) *
+                                   adn_type_bytes(b->net->type));
 }
 
 static adn_at vector_buffer(adn_build *b, int i)
@@ -26,7 +27,8 @@ static adn_at vector_buffer(adn_build *b, int i)
     return adn_build_buffer(b, (size_t)adn_build_shape(b, i + 1).c * adn_type_bytes(b->net->type));
 }
 
-/* In place over the incoming gradient, where nobody else reads it and it is the first gradient of the source. */
+/* In place over the incoming gradient, where nobody else reads it and it is the first gradient of
+ * the source. */
 static adn_at grad_in_place(adn_build *b, int i)
 {
     int src = layer_of(b, i)->src;
@@ -105,7 +107,8 @@ static void norm_grad(adn_build *b, int i)
 {
     const adn_layer_tensors *t = &b->net->layer_tensors[i];
     int src = layer_of(b, i)->src;
-    adn_at written = grad_in_place(b, i); /* parameters' gradients need the pass over src in any case */
+    adn_at written =
+        grad_in_place(b, i); /* parameters' gradients need the pass over src in any case */
     adn_planned *op = norm_op(b, i, ADN_OP_NORM_GRAD);
     op->at[ADN_GRAD_DST] = b->grad[i + 1];
     op->at[ADN_MEAN] = b->mean[i];

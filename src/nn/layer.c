@@ -43,12 +43,17 @@ adn_shape adn_layer_dst(const adn_layer *l, adn_shape src)
             dst.w = (src.w - l->kernel) / l->stride + 1;
         }
         break;
-    case ADN_LAYER_LINEAR: dst = (adn_shape){src.n, 1, 1, l->channels}; break;
-    case ADN_LAYER_FLATTEN: dst = (adn_shape){src.n, 1, 1, src.h * src.w * src.c}; break;
+    case ADN_LAYER_LINEAR:
+        dst = (adn_shape){src.n, 1, 1, l->channels};
+        break;
+    case ADN_LAYER_FLATTEN:
+        dst = (adn_shape){src.n, 1, 1, src.h * src.w * src.c};
+        break;
     case ADN_LAYER_NORM:
     case ADN_LAYER_RELU:
     case ADN_LAYER_ADD:
-    case ADN_N_LAYER_KIND: break;
+    case ADN_N_LAYER_KIND:
+        break;
     }
     return dst;
 }
@@ -56,7 +61,8 @@ adn_shape adn_layer_dst(const adn_layer *l, adn_shape src)
 static bool fits(const adn_layer *l, adn_shape src)
 {
     int room = ADN_MIN(src.h, src.w) + 2 * l->pad;
-    return (l->kind != ADN_LAYER_CONV && (l->kind != ADN_LAYER_POOL || l->pool == ADN_POOL_ADAPTIVE_AVG)) ||
+    return (l->kind != ADN_LAYER_CONV &&
+            (l->kind != ADN_LAYER_POOL || l->pool == ADN_POOL_ADAPTIVE_AVG)) ||
            room >= l->kernel;
 }
 
@@ -67,8 +73,9 @@ adn_status adn_layers_shapes(const adn_layers *list, adn_shape input, adn_shape 
         const adn_layer *l = &list->layer[i];
         adn_shape src = out[l->src];
         if (!fits(l, src))
-            return ADN_FAIL(ADN_BADCONF, "layer %d (%s): a map of %dx%d is smaller than its window of %d",
-                            i + 1, l->name[0] != '\0' ? l->name : "pool", src.h, src.w, l->kernel);
+            return ADN_FAIL(ADN_BADCONF,
+                            "layer %d (%s): a map of %dx%d is smaller than its window of %d", i + 1,
+                            l->name[0] != '\0' ? l->name : "pool", src.h, src.w, l->kernel);
         out[i + 1] = adn_layer_dst(l, src);
         if (l->kind == ADN_LAYER_ADD) {
             adn_shape b = out[l->src2];

@@ -68,12 +68,18 @@ static adn_net_plan *find_plan(adn_net *net, int n, bool is_training)
 static void *bound(const adn_net_io *io, adn_place place)
 {
     switch (place) {
-    case ADN_AT_INPUT: return (void *)(uintptr_t)io->src;
-    case ADN_AT_EMIT: return io->emit;
-    case ADN_AT_LABELS: return (void *)(uintptr_t)io->labels;
-    case ADN_AT_RESULT: return io->result;
-    case ADN_AT_HALT: return io->halt;
-    default: return NULL;
+    case ADN_AT_INPUT:
+        return (void *)(uintptr_t)io->src;
+    case ADN_AT_EMIT:
+        return io->emit;
+    case ADN_AT_LABELS:
+        return (void *)(uintptr_t)io->labels;
+    case ADN_AT_RESULT:
+        return io->result;
+    case ADN_AT_HALT:
+        return io->halt;
+    default:
+        return NULL;
     }
 }
 
@@ -162,7 +168,8 @@ adn_net_sizes adn_net_size(const adn_net *net)
     return s;
 }
 
-void adn_net_algos(const adn_net *net, void (*fn)(void *user, const char *layer, const char *algo), void *user)
+void adn_net_algos(const adn_net *net, void (*fn)(void *user, const char *layer, const char *algo),
+                   void *user)
 {
     const adn_net_plan *p = &net->plans[0];
     for (int k = 0; k < p->head_end; k++)

@@ -1,9 +1,9 @@
-/* A net's inside: its tensors, and for each batch size the list of operations with where their memory is.
- * Private to src/nn.
+/* A net's inside: its tensors, and for each batch size the list of operations with where their
+ * memory is. Private to src/nn.
  *
- * Planning a batch has two passes: the layers append operations whose memory is named by adn_at (build.c and
- * the kinds' files); then lives are known, buffers get offsets in the activations' arena, and operations are
- * planned on the device (plan.c). */
+ * Planning a batch has two passes: the layers append operations whose memory is named by adn_at
+ * (build.c and the kinds' files); then lives are known, buffers get offsets in the activations'
+ * arena, and operations are planned on the device (plan.c). */
 #ifndef ADN_NET_H
 #define ADN_NET_H
 
@@ -37,7 +37,8 @@ typedef struct adn_planned {
     adn_op_desc desc;
     adn_at at[ADN_N_ROLE];
     adn_op *op;
-    adn_op_args args; /* all that is fixed; roles with a place from ADN_AT_INPUT on are bound at run */
+    adn_op_args
+        args; /* all that is fixed; roles with a place from ADN_AT_INPUT on are bound at run */
 } adn_planned;
 
 typedef enum adn_phase { ADN_PHASE_FWD, ADN_PHASE_EMIT, ADN_PHASE_LEARN, ADN_N_PHASE } adn_phase;
@@ -70,8 +71,8 @@ struct adn_net {
     adn_layer_tensors *layer_tensors;
     adn_tensor *tensors;
     int n_tensor;
-    size_t n_param, n_decay, n_stat;   /* elements of the arrays */
-    void *params, *grads, *stats;      /* device arrays */
+    size_t n_param, n_decay, n_stat; /* elements of the arrays */
+    void *params, *grads, *stats;    /* device arrays */
     void *activations, *workspace;
     size_t activation_bytes, workspace_bytes;
     adn_net_plan plans[ADN_MAX_BATCHES];
@@ -82,20 +83,21 @@ struct adn_net {
 typedef struct adn_build {
     adn_net *net;
     adn_net_plan *plan;
-    adn_at *value;     /* [layers.n + 1] where each value is */
-    adn_at *grad;      /* [layers.n + 1] where its gradient is; ADN_AT_NONE: not written yet */
-    bool *needs_grad;  /* [layers.n + 1] */
+    adn_at *value;    /* [layers.n + 1] where each value is */
+    adn_at *grad;     /* [layers.n + 1] where its gradient is; ADN_AT_NONE: not written yet */
+    bool *needs_grad; /* [layers.n + 1] */
     adn_at *mean, *inv_std, *index; /* [layers.n] what forward keeps for the gradient */
-    bool *is_fused;    /* [layers.n] this ReLU runs inside the operation before it */
-    adn_status st; /* first failure; later calls do nothing */
+    bool *is_fused;                 /* [layers.n] this ReLU runs inside the operation before it */
+    adn_status st;                  /* first failure; later calls do nothing */
     adn_planned scratch;
 } adn_build;
 adn_at adn_build_buffer(adn_build *b, size_t bytes);
-/* Appends an operation of layer i with src and dst's shapes set; a scratch that is ignored once st is not ok. */
+/* Appends an operation of layer i with src and dst's shapes set; a scratch that is ignored once st
+ * is not ok. */
 adn_planned *adn_build_op(adn_build *b, adn_op_kind kind, int i);
 adn_shape adn_build_shape(const adn_build *b, int value); /* with the plan's n */
-/* Where a layer is to write its gradient of value v, and, once the operation is listed, that it was: then it is summed
- * with what another reader of v left. */
+/* Where a layer is to write its gradient of value v, and, once the operation is listed, that it
+ * was: then it is summed with what another reader of v left. */
 adn_at adn_build_grad_dst(adn_build *b, int v);
 void adn_build_grad_done(adn_build *b, int v, adn_at written);
 adn_status adn_build_plan(adn_net *net, adn_net_plan *plan) ADN_MUST_USE; /* lists everything */
@@ -108,8 +110,9 @@ typedef struct adn_layer_ops {
 extern const adn_layer_ops adn_layer_table[ADN_N_LAYER_KIND];
 
 /* plan.c */
-adn_status adn_plan_finish(adn_net *net, adn_net_plan *plan) ADN_MUST_USE; /* offsets, device plans */
-void adn_plan_bind(adn_net *net, adn_net_plan *plan);                      /* pointers, once arrays exist */
+adn_status adn_plan_finish(adn_net *net,
+                           adn_net_plan *plan) ADN_MUST_USE; /* offsets, device plans */
+void adn_plan_bind(adn_net *net, adn_net_plan *plan);        /* pointers, once arrays exist */
 void adn_plan_clear(adn_net_plan *plan);
 
 /* tensors.c: names, offsets, layouts, arrays. */

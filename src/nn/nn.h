@@ -35,7 +35,8 @@ typedef struct adn_layers {
     adn_layer *layer;
     int n, room;
 } adn_layers;
-/* Appends; gives the number of its output value, or 0 when there is no memory (src is set by the caller). */
+/* Appends; gives the number of its output value, or 0 when there is no memory (src is set by the
+ * caller). */
 int adn_layers_add(adn_layers *list, const adn_layer *layer);
 void adn_layers_clear(adn_layers *list);
 
@@ -44,35 +45,40 @@ typedef struct adn_model {
     adn_layers layers;
     int *unit_end; /* layers up to and with unit k: [n_unit] */
     int n_unit;
-    bool global_classifier; /* global average + linear (ResNets); else 2x2 average + hidden layers */
+    bool
+        global_classifier; /* global average + linear (ResNets); else 2x2 average + hidden layers */
 } adn_model;
 adn_status adn_model_create(const adn_model_conf *conf, adn_model *out) ADN_MUST_USE;
 void adn_model_clear(adn_model *m);
 
-/* --- What one stage runs: layers [0, n_block) are the block, the rest the head; the last gives the scores. */
+/* --- What one stage runs: layers [0, n_block) are the block, the rest the head; the last gives the
+ * scores. */
 typedef struct adn_net_spec {
     adn_layers layers;
     int n_block;
-    adn_shape input;    /* n unused */
-    bool input_is_u8;   /* pixels, normalised first */
+    adn_shape input;  /* n unused */
+    bool input_is_u8; /* pixels, normalised first */
     double mean[ADN_MAX_CHANNELS], std[ADN_MAX_CHANNELS];
     bool has_emit_pool; /* the pool that opens the next block is run here, when emitting */
     adn_layer emit_pool;
     double label_smoothing;
 } adn_net_spec;
-/* Block `block` of `n_block` blocks that end after units cut[0], cut[1], ... (n_block - 1 cuts), for images
- * `image` (h, w, c) and so many classes. mean and std belong to block 0 and are set by the caller. */
+/* Block `block` of `n_block` blocks that end after units cut[0], cut[1], ... (n_block - 1 cuts),
+ * for images `image` (h, w, c) and so many classes. mean and std belong to block 0 and are set by
+ * the caller. */
 adn_status adn_net_spec_create(const adn_model *m, const int *cuts, int n_block, int block,
                                adn_shape image, int classes, const adn_head_conf *aux,
                                int classifier_hidden, adn_net_spec *out) ADN_MUST_USE;
 void adn_net_spec_clear(adn_net_spec *s);
-/* Appends the head (heads.c): aux of a block, or the classifier. src: the block's last value, of shape `src`. */
+/* Appends the head (heads.c): aux of a block, or the classifier. src: the block's last value, of
+ * shape `src`. */
 adn_status adn_head_append(adn_layers *list, int src, adn_shape shape, const char *prefix,
                            const adn_head_conf *conf, int classes) ADN_MUST_USE;
-adn_status adn_classifier_append(adn_layers *list, int src, adn_shape shape, int hidden, bool is_global,
-                                 int classes) ADN_MUST_USE;
+adn_status adn_classifier_append(adn_layers *list, int src, adn_shape shape, int hidden,
+                                 bool is_global, int classes) ADN_MUST_USE;
 
-/* Shape of every value: [layers.n + 1]. ADN_BADCONF with the layer's name where sizes do not fit. */
+/* Shape of every value: [layers.n + 1]. ADN_BADCONF with the layer's name where sizes do not fit.
+ */
 adn_status adn_layers_shapes(const adn_layers *list, adn_shape input, adn_shape *out) ADN_MUST_USE;
 adn_shape adn_layer_dst(const adn_layer *l, adn_shape src);
 /* Shape that the spec's block emits (after the emit pool). */
@@ -86,18 +92,19 @@ typedef struct adn_net_batch {
 } adn_net_batch;
 enum { ADN_MAX_BATCHES = 6 };
 typedef struct adn_net_conf {
-    const adn_net_spec *spec;                /* borrowed while creating */
-    adn_queue *queue;                        /* borrowed */
-    adn_type type;                           /* ADN_F32 | ADN_F64 */
-    adn_net_batch batches[ADN_MAX_BATCHES];  /* the first is the full batch: it fixes the layouts */
+    const adn_net_spec *spec;               /* borrowed while creating */
+    adn_queue *queue;                       /* borrowed */
+    adn_type type;                          /* ADN_F32 | ADN_F64 */
+    adn_net_batch batches[ADN_MAX_BATCHES]; /* the first is the full batch: it fixes the layouts */
     int n_batches;
-    bool is_direct;                          /* conv: direct */
-    bool no_decay_bias, no_decay_norm;       /* such parameters lie behind the others */
+    bool is_direct;                    /* conv: direct */
+    bool no_decay_bias, no_decay_norm; /* such parameters lie behind the others */
 } adn_net_conf;
 adn_status adn_net_create(const adn_net_conf *conf, adn_net **out) ADN_MUST_USE;
 void adn_net_destroy(adn_net *net);
 
-/* A parameter or running statistic. Parameters lie in one array of `type`, so do their gradients and momenta. */
+/* A parameter or running statistic. Parameters lie in one array of `type`, so do their gradients
+ * and momenta. */
 typedef struct adn_tensor {
     char name[64]; /* "unit3.conv.weight" */
     bool is_stat;  /* running_mean, running_var: not learned */
@@ -114,8 +121,8 @@ const adn_tensor *adn_net_tensor(const adn_net *net, int i);
 size_t adn_net_n_param(const adn_net *net, size_t *out_n_decay);
 void *adn_net_params(adn_net *net);
 void *adn_net_grads(adn_net *net);
-/* Tensor i in PyTorch's order, doubles. base: adn_net_params, adn_net_grads or an array like them (momentum);
- * ignored for statistics. Both finish before they return. */
+/* Tensor i in PyTorch's order, doubles. base: adn_net_params, adn_net_grads or an array like them
+ * (momentum); ignored for statistics. Both finish before they return. */
 adn_status adn_net_export(adn_net *net, int i, const void *base, double *dst) ADN_MUST_USE;
 adn_status adn_net_import(adn_net *net, int i, void *base, const double *src) ADN_MUST_USE;
 /* Fills parameters and statistics (init.c): a function of seed, name and index. */
@@ -123,8 +130,8 @@ adn_status adn_net_init(adn_net *net, adn_init kind, uint64_t seed) ADN_MUST_USE
 
 /* One pass over n samples (n and is_training as planned). Enqueues and returns. */
 typedef struct adn_net_io {
-    const void *src;        /* what the block reads: [n, h, w, c] of type, or u8 */
-    void *emit;             /* what it hands on; NULL: nothing */
+    const void *src;         /* what the block reads: [n, h, w, c] of type, or u8 */
+    void *emit;              /* what it hands on; NULL: nothing */
     const adn_label *labels; /* device memory */
     adn_loss_result *result; /* device memory */
     int32_t *halt;           /* device memory */
@@ -135,8 +142,9 @@ adn_status adn_net_fwd(adn_net *net, int n, bool is_training, const adn_net_io *
 /* Forward through the head, loss; in training the gradients of all parameters too. */
 adn_status adn_net_learn(adn_net *net, int n, bool is_training, const adn_net_io *io) ADN_MUST_USE;
 
-/* After a loss that was not finite: names the first layer whose output was not, by the running statistics of the
- * norm behind it; the last layer if all of them are finite. Waits for the queue. The name lives as long as the net. */
+/* After a loss that was not finite: names the first layer whose output was not, by the running
+ * statistics of the norm behind it; the last layer if all of them are finite. Waits for the queue.
+ * The name lives as long as the net. */
 adn_status adn_net_find_bad(adn_net *net, const char **out) ADN_MUST_USE;
 
 typedef struct adn_net_sizes {
@@ -145,7 +153,8 @@ typedef struct adn_net_sizes {
     double macs, head_macs; /* forward, of one sample */
 } adn_net_sizes;
 adn_net_sizes adn_net_size(const adn_net *net);
-/* Algorithm of each convolution and linear layer, for plan.json: calls fn(user, layer's name, algo). */
+/* Algorithm of each convolution and linear layer, for plan.json: calls fn(user, layer's name,
+ * algo). */
 void adn_net_algos(const adn_net *net, void (*fn)(void *user, const char *layer, const char *algo),
                    void *user);
 

@@ -1,4 +1,5 @@
-/* From a list of operations to memory and device plans: lives of buffers, offsets, planned operations. */
+/* From a list of operations to memory and device plans: lives of buffers, offsets, planned
+ * operations. */
 #include "nn/net.h"
 
 static void touch(adn_net_plan *p, adn_at at, int op)
@@ -14,7 +15,8 @@ static bool meet(const adn_buffer *a, const adn_buffer *b)
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* Moves `at` behind every placed buffer that lives at the same time and covers it; false when none did. */
+/* Moves `at` behind every placed buffer that lives at the same time and covers it; false when none
+ * did. */
 static bool bumped(const adn_net_plan *p, const adn_buffer *f, const bool *is_placed, size_t *at)
 {
     for (int k = 0; k < p->n_buffer; k++) {
@@ -33,11 +35,13 @@ static adn_status place_buffers(adn_net_plan *p)
 {
     bool *is_placed = adn_alloc((size_t)p->n_buffer * sizeof(*is_placed));
     if (is_placed == NULL) return ADN_FAIL(ADN_NOMEM, "net: no memory for its plan");
-    for (int k = 0; k < p->n_buffer; k++) p->buffers[k].bytes = (p->buffers[k].bytes + 63) / 64 * 64;
+    for (int k = 0; k < p->n_buffer; k++)
+        p->buffers[k].bytes = (p->buffers[k].bytes + 63) / 64 * 64;
     for (int done = 0; done < p->n_buffer; done++) {
         int pick = -1;
         for (int k = 0; k < p->n_buffer; k++)
-            if (!is_placed[k] && (pick < 0 || p->buffers[k].bytes > p->buffers[pick].bytes)) pick = k;
+            if (!is_placed[k] && (pick < 0 || p->buffers[k].bytes > p->buffers[pick].bytes))
+                pick = k;
         adn_buffer *f = &p->buffers[pick];
         size_t at = 0;
         while (bumped(p, f, is_placed, &at)) continue;
@@ -61,8 +65,7 @@ adn_status adn_plan_finish(adn_net *net, adn_net_plan *p)
 
     adn_op_desc *descs = adn_alloc((size_t)p->n_op * sizeof(*descs));
     adn_op **ops = adn_alloc((size_t)p->n_op * sizeof(*ops));
-    if (descs == NULL || ops == NULL)
-        st = ADN_FAIL(ADN_NOMEM, "net: no memory for its plan");
+    if (descs == NULL || ops == NULL) st = ADN_FAIL(ADN_NOMEM, "net: no memory for its plan");
     for (int k = 0; st == ADN_OK && k < p->n_op; k++) descs[k] = p->ops[k].desc;
     if (st == ADN_OK) st = adn_plan_group(net->queue, descs, p->n_op, ops);
     for (int k = 0; st == ADN_OK && k < p->n_op; k++) {
@@ -81,11 +84,16 @@ static void *address(adn_net *net, const adn_net_plan *p, adn_at at)
     size_t item = adn_type_bytes(net->type);
 
     switch (at.place) {
-    case ADN_AT_BUFFER: return (char *)net->activations + p->buffers[at.index].offset;
-    case ADN_AT_PARAM: return (char *)net->params + net->tensors[at.index].offset * item;
-    case ADN_AT_GRAD: return (char *)net->grads + net->tensors[at.index].offset * item;
-    case ADN_AT_STAT: return (char *)net->stats + net->tensors[at.index].offset * item;
-    default: return NULL; /* bound at run */
+    case ADN_AT_BUFFER:
+        return (char *)net->activations + p->buffers[at.index].offset;
+    case ADN_AT_PARAM:
+        return (char *)net->params + net->tensors[at.index].offset * item;
+    case ADN_AT_GRAD:
+        return (char *)net->grads + net->tensors[at.index].offset * item;
+    case ADN_AT_STAT:
+        return (char *)net->stats + net->tensors[at.index].offset * item;
+    default:
+        return NULL; /* bound at run */
     }
 }
 

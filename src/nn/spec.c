@@ -11,7 +11,8 @@ static adn_status copy_layers(const adn_layers *src, int from, int to, adn_layer
         l.src -= from;
         if (l.kind == ADN_LAYER_ADD) l.src2 -= from;
         ADN_ASSERT(l.src >= 0 && l.src2 >= 0);
-        if (adn_layers_add(dst, &l) == 0) return ADN_FAIL(ADN_NOMEM, "model: no memory for a block");
+        if (adn_layers_add(dst, &l) == 0)
+            return ADN_FAIL(ADN_NOMEM, "model: no memory for a block");
     }
     return ADN_OK;
 }
@@ -57,7 +58,8 @@ adn_status adn_net_spec_create(const adn_model *m, const int *cuts, int n_block,
     adn_shape dst;
     ADN_TRY(st, input_shape(m, to, image, &dst), fail);
     if (is_last) {
-        st = adn_classifier_append(&s.layers, s.n_block, dst, classifier_hidden, m->global_classifier, classes);
+        st = adn_classifier_append(&s.layers, s.n_block, dst, classifier_hidden,
+                                   m->global_classifier, classes);
     } else {
         snprintf(prefix, sizeof(prefix), "aux.%d", block);
         s.label_smoothing = aux->label_smoothing;
@@ -83,7 +85,8 @@ adn_status adn_net_spec_emits(const adn_net_spec *s, adn_shape *out)
     if (shapes == NULL) return ADN_FAIL(ADN_NOMEM, "model: no memory for shapes");
     adn_status st = adn_layers_shapes(&s->layers, s->input, shapes);
     if (st == ADN_OK)
-        *out = s->has_emit_pool ? adn_layer_dst(&s->emit_pool, shapes[s->n_block]) : shapes[s->n_block];
+        *out = s->has_emit_pool ? adn_layer_dst(&s->emit_pool, shapes[s->n_block])
+                                : shapes[s->n_block];
     adn_free(shapes);
     return st;
 }

@@ -20,7 +20,8 @@ adn_op_desc adn_layer_fwd_desc(const adn_net *net, int i, int n)
     return d;
 }
 
-static int add(adn_net *net, int layer, const char *part, bool is_stat, int n_dim, const int64_t *dim)
+static int add(adn_net *net, int layer, const char *part, bool is_stat, int n_dim,
+               const int64_t *dim)
 {
     adn_tensor *t = &net->tensors[net->n_tensor];
     *t = (adn_tensor){.is_stat = is_stat, .n_dim = n_dim, .count = 1, .layer = layer};
@@ -32,7 +33,8 @@ static int add(adn_net *net, int layer, const char *part, bool is_stat, int n_di
     return net->n_tensor++;
 }
 
-/* A linear layer behind a flatten reads a map: its weight is permuted when a file is read or written. */
+/* A linear layer behind a flatten reads a map: its weight is permuted when a file is read or
+ * written. */
 static adn_shape linear_input(const adn_net *net, const adn_layer *l)
 {
     if (l->src > 0 && net->spec.layers.layer[l->src - 1].kind == ADN_LAYER_FLATTEN)
@@ -80,7 +82,8 @@ static size_t room(const adn_net *net, const adn_tensor *t)
 
 static bool decays(const adn_net *net, const adn_net_conf *conf, const adn_tensor *t)
 {
-    if (conf->no_decay_norm && net->spec.layers.layer[t->layer].kind == ADN_LAYER_NORM) return false;
+    if (conf->no_decay_norm && net->spec.layers.layer[t->layer].kind == ADN_LAYER_NORM)
+        return false;
     return !(conf->no_decay_bias && t->n_dim == 1);
 }
 

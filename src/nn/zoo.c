@@ -1,5 +1,5 @@
-/* The networks by name, and lists of units from a config. A unit is conv + norm + ReLU with an optional
- * max pool in front, or a residual block (He et al. 2016, the "basic" one). */
+/* The networks by name, and lists of units from a config. A unit is conv + norm + ReLU with an
+ * optional max pool in front, or a residual block (He et al. 2016, the "basic" one). */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,9 +26,13 @@ static const unit vgg11[] = {{.channels = 64, .has_bias = true},
                              {.channels = 512, .has_bias = true},
                              {.channels = 512, .pool = 2, .has_bias = true},
                              {.channels = 512, .has_bias = true}};
-#define RES(c, s) {.is_residual = true, .channels = c, .stride = s}
-static const unit resnet18[] = {{.channels = 64}, RES(64, 1),  RES(64, 1),  RES(128, 2), RES(128, 1),
-                                RES(256, 2),      RES(256, 1), RES(512, 2), RES(512, 1)};
+#define RES(c, s)                                                                                  \
+    {                                                                                              \
+        .is_residual = true, .channels = c, .stride = s                                            \
+    }
+static const unit resnet18[] = {{.channels = 64}, RES(64, 1),  RES(64, 1),
+                                RES(128, 2),      RES(128, 1), RES(256, 2),
+                                RES(256, 1),      RES(512, 2), RES(512, 1)};
 static const unit resnet20[] = {{.channels = 16}, RES(16, 1), RES(16, 1), RES(16, 1), RES(32, 2),
                                 RES(32, 1),       RES(32, 1), RES(64, 2), RES(64, 1), RES(64, 1)};
 
@@ -45,7 +49,8 @@ static const struct {
     {"resnet20", resnet20, ADN_COUNT(resnet20), true},
 };
 
-/* Appends a layer named "unit<k>.<part>" that reads value src; gives its value, 0 without memory. */
+/* Appends a layer named "unit<k>.<part>" that reads value src; gives its value, 0 without memory.
+ */
 static int add(adn_layers *list, int k, const char *part, int src, adn_layer l)
 {
     if (src < 0) return 0;
@@ -67,14 +72,18 @@ static adn_layer conv(int channels, int kernel, int stride, bool has_bias)
 static const adn_layer norm = {.kind = ADN_LAYER_NORM};
 static const adn_layer relu = {.kind = ADN_LAYER_RELU};
 
-/* Appends unit k, which reads value src of `c` channels; false without memory. Every value but src is > 0. */
+/* Appends unit k, which reads value src of `c` channels; false without memory. Every value but src
+ * is > 0. */
 static bool add_unit(adn_layers *list, int k, const unit *u, int src, int c)
 {
     int stride = ADN_MAX(1, u->stride), v = src, ok = 1;
 
     if (u->pool > 0)
         ok &= (v = add(list, k, NULL, v,
-                       (adn_layer){.kind = ADN_LAYER_POOL, .pool = ADN_POOL_MAX, .kernel = u->pool, .stride = u->pool})) > 0;
+                       (adn_layer){.kind = ADN_LAYER_POOL,
+                                   .pool = ADN_POOL_MAX,
+                                   .kernel = u->pool,
+                                   .stride = u->pool})) > 0;
     if (!u->is_residual) {
         ok &= (v = add(list, k, "conv", v, conv(u->channels, 3, stride, u->has_bias))) > 0;
         ok &= (v = add(list, k, "norm", v, norm)) > 0;
@@ -110,7 +119,8 @@ adn_status adn_model_create(const adn_model_conf *conf, adn_model *out)
 {
     adn_status st = ADN_NOMEM;
     adn_model m = {0};
-    int n = 0, c = 0; /* channels of the image: 0 differs from all, and no net begins with a residual block */
+    int n = 0, c = 0; /* channels of the image: 0 differs from all, and no net begins with a
+                         residual block */
 
     for (int i = 0; i < conf->n_unit; i++) n += conf->units[i].repeat;
     for (size_t z = 0; conf->name != NULL && z < ADN_COUNT(zoo); z++)
@@ -125,7 +135,8 @@ adn_status adn_model_create(const adn_model_conf *conf, adn_model *out)
     for (int i = 0; conf->name == NULL && i < conf->n_unit; i++) {
         const adn_unit_conf *uc = &conf->units[i];
         unit u = {uc->is_residual, uc->channels, uc->pool, uc->stride, uc->bias};
-        m.global_classifier = uc->is_residual; /* as the last unit is: ResNets end in a global average */
+        m.global_classifier =
+            uc->is_residual; /* as the last unit is: ResNets end in a global average */
         for (int r = 0; r < uc->repeat; r++) {
             ADN_TRY(st, append(&m, &u, &c), fail);
             u.pool = 0;
@@ -133,7 +144,8 @@ adn_status adn_model_create(const adn_model_conf *conf, adn_model *out)
         }
     }
     if (m.n_unit == 0) {
-        st = ADN_FAIL(ADN_BADCONF, "model: no net is called '%s'", conf->name != NULL ? conf->name : "");
+        st = ADN_FAIL(ADN_BADCONF, "model: no net is called '%s'",
+                      conf->name != NULL ? conf->name : "");
         goto fail;
     }
     *out = m;

@@ -6,20 +6,21 @@
 #include "core/core.h"
 #include "device/device.h"
 
-/* SGD with momentum, Nesterov, weight decay (PyTorch's formulas), over n_param elements of which the first
- * n_decay are decayed. Owns the momenta: an array like the parameters, zero at first. */
+/* SGD with momentum, Nesterov, weight decay (PyTorch's formulas), over n_param elements of which
+ * the first n_decay are decayed. Owns the momenta: an array like the parameters, zero at first. */
 typedef struct adn_optim adn_optim;
 adn_status adn_optim_create(adn_queue *q, adn_type type, size_t n_param, size_t n_decay,
                             const adn_optim_conf *conf, adn_optim **out) ADN_MUST_USE;
 void adn_optim_destroy(adn_optim *o);
 void *adn_optim_momenta(adn_optim *o);
-/* One update, enqueued. resets: momenta are zeroed first. halt: device memory, nothing happens if set. */
+/* One update, enqueued. resets: momenta are zeroed first. halt: device memory, nothing happens if
+ * set. */
 adn_status adn_optim_step(adn_optim *o, void *params, const void *grads, double lr, bool resets,
                           int32_t *halt) ADN_MUST_USE;
 
 /* Where a stage's clock stands before a step, in both units. */
 typedef struct adn_progress {
-    double epochs;      /* samples / samples an epoch */
+    double epochs; /* samples / samples an epoch */
     int64_t steps;
     double step_epochs; /* what this step adds to epochs */
 } adn_progress;

@@ -13,7 +13,9 @@ int64_t adn_schedule_decays(const adn_sched_conf *s, adn_progress p)
     int64_t n = 0;
 
     if (s->kind == ADN_SCHED_STEP)
-        return s->every.unit == ADN_NEVER ? 0 : (int64_t)floor(position(s->every.unit, p) / s->every.value);
+        return s->every.unit == ADN_NEVER
+                   ? 0
+                   : (int64_t)floor(position(s->every.unit, p) / s->every.value);
     if (s->kind == ADN_SCHED_MULTISTEP)
         while (n < s->n_at && position(s->at[n].unit, p) >= s->at[n].value) n++;
     return n;
@@ -34,11 +36,18 @@ double adn_schedule_lr(const adn_optim_conf *conf, adn_duration until, adn_progr
     double lr = conf->lr;
 
     switch (s->kind) {
-    case ADN_SCHED_CONSTANT: break;
+    case ADN_SCHED_CONSTANT:
+        break;
     case ADN_SCHED_STEP:
-    case ADN_SCHED_MULTISTEP: lr *= pow(s->factor, (double)adn_schedule_decays(s, p)); break;
-    case ADN_SCHED_LINEAR: lr *= 1 - share(s, until, p); break;
-    case ADN_SCHED_COSINE: lr *= (1 + cos(pi * share(s, until, p))) / 2; break;
+    case ADN_SCHED_MULTISTEP:
+        lr *= pow(s->factor, (double)adn_schedule_decays(s, p));
+        break;
+    case ADN_SCHED_LINEAR:
+        lr *= 1 - share(s, until, p);
+        break;
+    case ADN_SCHED_COSINE:
+        lr *= (1 + cos(pi * share(s, until, p))) / 2;
+        break;
     }
     if (s->warmup.value > 0) { /* counted at the step's end, so that the first step moves */
         adn_progress end = {p.epochs + p.step_epochs, p.steps + 1, 0};

@@ -1,4 +1,5 @@
-/* `adonis bench net`: the whole pipeline for some steps, then each kind of operation beside its floor. */
+/* `adonis bench net`: the whole pipeline for some steps, then each kind of operation beside its
+ * floor. */
 #include <sys/resource.h>
 
 #include "adonis/train.h"
@@ -22,7 +23,8 @@ static adn_status run_steps(bench *b, int n, bool is_measured)
 {
     adn_status st;
     adn_run *r = NULL;
-    adn_run_conf rc = {.plan = &b->plan, .data = &b->data, .dev = b->dev, .type = ADN_F32, .max_steps = n};
+    adn_run_conf rc = {
+        .plan = &b->plan, .data = &b->data, .dev = b->dev, .type = ADN_F32, .max_steps = n};
     const adn_device_ops *ops = b->dev->ops;
 
     ADN_TRY(st, adn_run_create(&rc, &r), done);
@@ -124,17 +126,22 @@ static adn_status give_table(const bench *b, char **out)
     double all = 0, floors = 0;
 
     if (t == NULL) return ADN_FAIL(ADN_NOMEM, "bench: no memory for its report");
-    adn_text_line(t, "%d steps of %d in %.2f s: %.0f img/s in all; data wait %.1f%%; peak RSS %.0f MiB\n\n", b->options->n_step,
-         b->plan.batch, b->seconds, img_s(b), 100 * b->data_wait_s / b->seconds, peak_rss_mib());
+    adn_text_line(
+        t, "%d steps of %d in %.2f s: %.0f img/s in all; data wait %.1f%%; peak RSS %.0f MiB\n\n",
+        b->options->n_step, b->plan.batch, b->seconds, img_s(b), 100 * b->data_wait_s / b->seconds,
+        peak_rss_mib());
     adn_text_line(t, "block  threads  busy ms/step  img/s alone  best GFLOP/s  copy GB/s\n");
     for (int k = 0; k < b->plan.n_block; k++) {
         double s = busy(&b->profiles[k]);
-        adn_text_line(t, "%-5d  %7d  %12.2f  %11.0f  %12.1f  %9.1f\n", k, b->plan.blocks[k].queue.n_thread,
-             1e3 * s / b->options->n_step, (double)b->options->n_step * b->plan.batch / s, 2e-9 * b->rates[k].macs_s,
-             1e-9 * b->rates[k].copy_bytes_s);
+        adn_text_line(t, "%-5d  %7d  %12.2f  %11.0f  %12.1f  %9.1f\n", k,
+                      b->plan.blocks[k].queue.n_thread, 1e3 * s / b->options->n_step,
+                      (double)b->options->n_step * b->plan.batch / s, 2e-9 * b->rates[k].macs_s,
+                      1e-9 * b->rates[k].copy_bytes_s);
         all += s;
     }
-    adn_text_line(t, "\noperation          share  ms/step  GFLOP/s    GB/s  floor ms/step  times the floor\n");
+    adn_text_line(
+        t,
+        "\noperation          share  ms/step  GFLOP/s    GB/s  floor ms/step  times the floor\n");
     for (int k = 0; k < ADN_N_OP; k++) {
         double s = 0, macs = 0, bytes = 0, least = 0;
         for (int j = 0; j < b->plan.n_block; j++) {
@@ -145,11 +152,13 @@ static adn_status give_table(const bench *b, char **out)
         }
         if (s <= 0) continue;
         floors += least;
-        adn_text_line(t, "%-17s  %4.1f%%  %7.2f  %7.1f  %6.1f  %13.2f  %15.2f\n", adn_op_infos[k].name, 100 * s / all,
-             1e3 * s / b->options->n_step, 2e-9 * macs / s, 1e-9 * bytes / s, 1e3 * least / b->options->n_step, s / least);
+        adn_text_line(t, "%-17s  %4.1f%%  %7.2f  %7.1f  %6.1f  %13.2f  %15.2f\n",
+                      adn_op_infos[k].name, 100 * s / all, 1e3 * s / b->options->n_step,
+                      2e-9 * macs / s, 1e-9 * bytes / s, 1e3 * least / b->options->n_step,
+                      s / least);
     }
-    adn_text_line(t, "%-17s  100.0%%  %7.2f                   %13.2f  %15.2f\n", "sum", 1e3 * all / b->options->n_step,
-         1e3 * floors / b->options->n_step, all / floors);
+    adn_text_line(t, "%-17s  100.0%%  %7.2f                   %13.2f  %15.2f\n", "sum",
+                  1e3 * all / b->options->n_step, 1e3 * floors / b->options->n_step, all / floors);
     return adn_text_give(t, out);
 }
 

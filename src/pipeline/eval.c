@@ -64,7 +64,8 @@ adn_status adn_eval(const char *run_dir, const char *which,
 
     if (path == NULL) return ADN_FAIL(ADN_NOMEM, "eval: no memory");
     if (!adn_path_exists(path)) {
-        st = ADN_FAIL(ADN_USAGE, "%s: is no run directory (config.resolved.yaml is not there)", run_dir);
+        st = ADN_FAIL(ADN_USAGE, "%s: is no run directory (config.resolved.yaml is not there)",
+                      run_dir);
         goto done;
     }
     ADN_TRY(st, adn_config_load(path, NULL, 0, &conf), done);

@@ -8,20 +8,21 @@
 #include "core/thread.h"
 #include "pipeline/pipeline.h"
 
-typedef struct adn_source { /* the loader's host thread: batches, test passes and markers into edge 0 */
+typedef struct adn_source { /* the loader's host thread: batches, test passes and markers into edge
+                               0 */
     adn_run *run;
     adn_thread thread;
-    adn_queue *queue;       /* uploads */
+    adn_queue *queue; /* uploads */
     adn_loader *train, *test;
-    struct staging {        /* host memory that an upload reads; two in turn */
+    struct staging { /* host memory that an upload reads; two in turn */
         uint8_t *pixels;
         adn_label *labels;
         int32_t *classes;
-        adn_event *free;    /* its upload is done */
+        adn_event *free; /* its upload is done */
     } staging[2];
     int turn;
-    _Atomic int64_t steps;  /* finished source steps */
-    int64_t saved_step;     /* the last marker's, or the checkpoint's that was loaded */
+    _Atomic int64_t steps; /* finished source steps */
+    int64_t saved_step;    /* the last marker's, or the checkpoint's that was loaded */
     bool was_stopped;
 } adn_source;
 
@@ -42,7 +43,7 @@ struct adn_run {
     adn_edge **edges; /* [n_block]: edge j leads into block j */
     adn_worker *workers;
     adn_source source;
-    adn_saver *saver;    /* NULL: no checkpoints */
+    adn_saver *saver; /* NULL: no checkpoints */
     const char *run_dir;
     pthread_mutex_t lock; /* rows, failure */
     adn_status failed;    /* first failure */
@@ -50,18 +51,20 @@ struct adn_run {
 
 /* The first failure ends everything: edges are aborted. */
 void adn_run_fail(adn_run *r, adn_status st);
-adn_status adn_run_row(void *user, const adn_epoch_row *row); /* a stage's on_row; user: adn_worker */
+adn_status adn_run_row(void *user,
+                       const adn_epoch_row *row); /* a stage's on_row; user: adn_worker */
 
 adn_status adn_source_create(adn_run *r, adn_source *s) ADN_MUST_USE;
 void adn_source_clear(adn_source *s);
-adn_status adn_source_seek(adn_source *s, int64_t step) ADN_MUST_USE; /* (re)makes the loaders there */
+adn_status adn_source_seek(adn_source *s,
+                           int64_t step) ADN_MUST_USE; /* (re)makes the loaders there */
 adn_status adn_source_work(void *source);
 adn_status adn_source_test_pass(adn_source *s, int learner) ADN_MUST_USE;
 adn_status adn_worker_work(void *worker);
 adn_status adn_worker_tests(adn_worker *w, int n, int learner) ADN_MUST_USE;
 
-/* save.c: blocks save when they meet a marker; the last one makes the checkpoint whole. A full disk costs the
- * checkpoint, not the run. Any thread. */
+/* save.c: blocks save when they meet a marker; the last one makes the checkpoint whole. A full disk
+ * costs the checkpoint, not the run. Any thread. */
 adn_status adn_saver_create(adn_run *r, adn_saver **out) ADN_MUST_USE;
 void adn_saver_destroy(adn_saver *s); /* takes NULL; abandons what is not whole */
 adn_status adn_saver_block(adn_saver *s, int block, int64_t step) ADN_MUST_USE;

@@ -1,5 +1,6 @@
 /* The pipeline: from a config to stages and edges, and the schedules that run them.
- * plan.c decides, run.c builds and joins, source.c and threads.c are the host threads, save.c the checkpoints. */
+ * plan.c decides, run.c builds and joins, source.c and threads.c are the host threads, save.c the
+ * checkpoints. */
 #ifndef ADN_PIPELINE_H
 #define ADN_PIPELINE_H
 
@@ -13,7 +14,7 @@
 /* --- plan.c: what will run. Opens no device. */
 typedef struct adn_plan_block {
     adn_net_spec spec;
-    adn_shape emits;      /* n = batch; of the edge into the next block */
+    adn_shape emits; /* n = batch; of the edge into the next block */
     int first_unit, last_unit;
     adn_queue_conf queue; /* name, cores, team */
 } adn_plan_block;
@@ -21,34 +22,38 @@ typedef struct adn_plan_block {
 typedef struct adn_plan {
     const adn_config *conf; /* borrowed */
     adn_model model;
-    int *cuts;              /* [n_block - 1] */
+    int *cuts; /* [n_block - 1] */
     int n_block;
     adn_plan_block *blocks;
-    adn_shape image;        /* n = batch */
+    adn_shape image; /* n = batch */
     int classes;
     int n_train, n_test;
     int batch, short_batch, short_test; /* 0: the last batch is a full one */
     int epoch_batches, test_batches;
     int64_t epoch_samples;
-    bool leaves_one_out;    /* a last batch of one sample is not learned from */
-    int64_t until_steps;    /* source steps of one block's learning; -1: by time */
+    bool leaves_one_out; /* a last batch of one sample is not learned from */
+    int64_t until_steps; /* source steps of one block's learning; -1: by time */
     double until_s;
     adn_net_batch batches[ADN_MAX_BATCHES];
     int n_batches;
 } adn_plan;
-/* train, test: sizes (data.h: a probe is enough if classes are known). mean, std: of the set; n_core: cores to share out. */
-adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data, adn_plan *out) ADN_MUST_USE;
+/* train, test: sizes (data.h: a probe is enough if classes are known). mean, std: of the set;
+ * n_core: cores to share out. */
+adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
+                           adn_plan *out) ADN_MUST_USE;
 void adn_plan_clear_all(adn_plan *p);
-adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge); /* edge j leads into block j */
-adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test, int64_t step);
+adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev,
+                            int edge); /* edge j leads into block j */
+adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
+                                int64_t step);
 
 /* --- run.c: a pipeline that stands. */
 typedef struct adn_run adn_run;
 typedef struct adn_saver adn_saver;
 typedef struct adn_run_conf {
-    const adn_plan *plan;          /* borrowed */
-    const adn_dataset_pair *data;  /* borrowed */
-    adn_device *dev;               /* borrowed */
+    const adn_plan *plan;         /* borrowed */
+    const adn_dataset_pair *data; /* borrowed */
+    adn_device *dev;              /* borrowed */
     adn_type type;
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
@@ -61,7 +66,8 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out) ADN_MUST_USE;
 void adn_run_destroy(adn_run *r);
 /* Checkpoints go into this run directory (borrowed) from now on; before, none are made. */
 adn_status adn_run_set_dir(adn_run *r, const char *run_dir) ADN_MUST_USE;
-/* Loads checkpoint folder `dir`, made after `step` source steps. with_optim false: for evaluation. */
+/* Loads checkpoint folder `dir`, made after `step` source steps. with_optim false: for evaluation.
+ */
 adn_status adn_run_load(adn_run *r, const char *dir, int64_t step, bool with_optim) ADN_MUST_USE;
 /* Runs to the end on host threads: ADN_OK, ADN_STOPPED (asked to; saved), or the first failure. */
 adn_status adn_run_threads(adn_run *r) ADN_MUST_USE;

@@ -17,8 +17,11 @@ static adn_status plan_cuts(adn_plan *p)
     for (int i = 0; i < n; i++) {
         p->cuts[i] = m->cuts_kind == ADN_CUTS_EVERY ? i + 1 : m->cuts[i];
         if (p->cuts[i] < 1 || p->cuts[i] >= p->model.n_unit)
-            return ADN_FAIL(ADN_BADCONF, "%s: a cut after unit %d: the net has %d units, the last cut may stand after unit %d",
-                            adn_config_place(p->conf, "model.cuts"), p->cuts[i], p->model.n_unit, p->model.n_unit - 1);
+            return ADN_FAIL(ADN_BADCONF,
+                            "%s: a cut after unit %d: the net has %d units, the last cut may stand "
+                            "after unit %d",
+                            adn_config_place(p->conf, "model.cuts"), p->cuts[i], p->model.n_unit,
+                            p->model.n_unit - 1);
     }
     p->n_block = n + 1;
     if (p->conf->n_block > 0 && p->conf->n_block != p->n_block)
@@ -27,14 +30,15 @@ static adn_status plan_cuts(adn_plan *p)
     return ADN_OK;
 }
 
-/* Cores and team of block j. Auto: the cores shared out, at least one thread; all of them where blocks run one
- * after another (bp, greedy). Only cores that the config names are pinned. */
+/* Cores and team of block j. Auto: the cores shared out, at least one thread; all of them where
+ * blocks run one after another (bp, greedy). Only cores that the config names are pinned. */
 static adn_status plan_queue(adn_plan *p, int j)
 {
     const adn_config *conf = p->conf;
     const adn_block_conf *given = conf->n_block > 0 ? &conf->blocks[j] : NULL;
     adn_queue_conf *q = &p->blocks[j].queue;
-    static const char *const names[] = {"block0", "block1", "block2", "block3", "block4", "block5", "block6", "block7"};
+    static const char *const names[] = {"block0", "block1", "block2", "block3",
+                                        "block4", "block5", "block6", "block7"};
     int allowed[1024], n_allowed = adn_cores_allowed(allowed, (int)ADN_COUNT(allowed));
 
     q->name = j < (int)ADN_COUNT(names) ? names[j] : "block";
@@ -43,15 +47,21 @@ static adn_status plan_queue(adn_plan *p, int j)
             bool is_allowed = false;
             for (int k = 0; k < n_allowed; k++) is_allowed |= allowed[k] == c;
             if (!is_allowed)
-                return ADN_FAIL(ADN_DEVICE, "blocks[%d].device: core %d is not one of the %d that this process may use", j, c, n_allowed);
+                return ADN_FAIL(
+                    ADN_DEVICE,
+                    "blocks[%d].device: core %d is not one of the %d that this process may use", j,
+                    c, n_allowed);
             if (q->n_core == (int)ADN_COUNT(q->cores))
-                return ADN_FAIL(ADN_BADCONF, "blocks[%d].device: more than %zu cores", j, ADN_COUNT(q->cores));
+                return ADN_FAIL(ADN_BADCONF, "blocks[%d].device: more than %zu cores", j,
+                                ADN_COUNT(q->cores));
             q->cores[q->n_core++] = c;
         }
     }
     bool one_by_one = conf->mode == ADN_MODE_BP || conf->mode == ADN_MODE_GREEDY;
     int share = one_by_one ? n_allowed : ADN_MAX(1, n_allowed / p->n_block);
-    q->n_thread = given != NULL && given->threads > 0 ? given->threads : q->n_core > 0 ? q->n_core : share;
+    q->n_thread = given != NULL && given->threads > 0 ? given->threads
+                  : q->n_core > 0                     ? q->n_core
+                                                      : share;
     return ADN_OK;
 }
 
@@ -65,10 +75,14 @@ static adn_status plan_blocks(adn_plan *p, const adn_dataset_pair *data)
     if (p->blocks == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
     for (int j = 0; j < p->n_block; j++) {
         adn_plan_block *b = &p->blocks[j];
-        const adn_head_conf *aux = conf->n_block > 0 && conf->blocks[j].has_aux ? &conf->blocks[j].aux : &conf->aux;
+        const adn_head_conf *aux =
+            conf->n_block > 0 && conf->blocks[j].has_aux ? &conf->blocks[j].aux : &conf->aux;
         b->first_unit = n + 1;
         b->last_unit = n = j < p->n_block - 1 ? p->cuts[j] : p->model.n_unit;
-        ADN_TRY(st, adn_net_spec_create(&p->model, p->cuts, p->n_block, j, p->image, p->classes, aux, conf->classifier_hidden, &b->spec), done);
+        ADN_TRY(st,
+                adn_net_spec_create(&p->model, p->cuts, p->n_block, j, p->image, p->classes, aux,
+                                    conf->classifier_hidden, &b->spec),
+                done);
         memcpy(b->spec.mean, data->mean, sizeof(data->mean));
         memcpy(b->spec.std, data->std, sizeof(data->std));
         ADN_TRY(st, adn_net_spec_emits(&b->spec, &b->emits), done);
@@ -94,7 +108,8 @@ static void plan_batches(adn_plan *p)
     if (p->short_batch > 0) p->batches[p->n_batches++] = (adn_net_batch){p->short_batch, true};
     p->batches[p->n_batches++] = (adn_net_batch){p->batch, false};
     if (p->short_test > 0) p->batches[p->n_batches++] = (adn_net_batch){p->short_test, false};
-    bool is_forwarded = p->conf->mode == ADN_MODE_GREEDY && p->short_batch > 0 && p->short_batch != p->short_test;
+    bool is_forwarded =
+        p->conf->mode == ADN_MODE_GREEDY && p->short_batch > 0 && p->short_batch != p->short_test;
     if (is_forwarded) p->batches[p->n_batches++] = (adn_net_batch){p->short_batch, false};
 }
 
@@ -107,7 +122,8 @@ static adn_status plan_until(adn_plan *p)
     if (u.unit == ADN_STEPS) p->until_steps = (int64_t)u.value;
     if (u.unit == ADN_SECONDS) p->until_s = u.value;
     if (p->until_steps < 0 && p->conf->mode == ADN_MODE_GREEDY)
-        return ADN_FAIL(ADN_BADCONF, "%s: greedy needs epochs or steps, so that a resumed run finds its block",
+        return ADN_FAIL(ADN_BADCONF,
+                        "%s: greedy needs epochs or steps, so that a resumed run finds its block",
                         adn_config_place(p->conf, "until"));
     if (p->until_steps == 0)
         return ADN_FAIL(ADN_BADCONF, "%s: less than one step", adn_config_place(p->conf, "until"));
@@ -130,7 +146,8 @@ adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
     ADN_TRY(st, plan_blocks(&p, data), fail);
     plan_batches(&p);
     if (p.epoch_batches == 0) {
-        st = ADN_FAIL(ADN_BADCONF, "%s: %d, and the set has %d samples: no batch to learn from", adn_config_place(conf, "data.batch"), p.batch, p.n_train);
+        st = ADN_FAIL(ADN_BADCONF, "%s: %d, and the set has %d samples: no batch to learn from",
+                      adn_config_place(conf, "data.batch"), p.batch, p.n_train);
         goto fail;
     }
     ADN_TRY(st, plan_until(&p), fail);
@@ -143,7 +160,8 @@ fail:
 
 void adn_plan_clear_all(adn_plan *p)
 {
-    for (int j = 0; p->blocks != NULL && j < p->n_block; j++) adn_net_spec_clear(&p->blocks[j].spec);
+    for (int j = 0; p->blocks != NULL && j < p->n_block; j++)
+        adn_net_spec_clear(&p->blocks[j].spec);
     adn_free(p->blocks);
     adn_free(p->cuts);
     adn_model_clear(&p->model);
@@ -159,7 +177,8 @@ adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)
                            .type = edge == 0 ? ADN_U8 : ADN_F32};
 }
 
-adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test, int64_t step)
+adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
+                                int64_t step)
 {
     const adn_data_conf *d = &p->conf->data;
     return (adn_loader_conf){.set = is_test ? &data->test : &data->train,

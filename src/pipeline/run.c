@@ -117,7 +117,8 @@ adn_status adn_run_set_dir(adn_run *r, const char *run_dir)
 adn_status adn_run_load(adn_run *r, const char *dir, int64_t step, bool with_optim)
 {
     adn_status st = ADN_OK;
-    for (int j = 0; j < r->plan->n_block; j++) ADN_TRY(st, adn_stage_load(r->stages[j], dir, with_optim), done);
+    for (int j = 0; j < r->plan->n_block; j++)
+        ADN_TRY(st, adn_stage_load(r->stages[j], dir, with_optim), done);
     if (with_optim) st = adn_source_seek(&r->source, step);
 done:
     return st;
@@ -128,7 +129,10 @@ adn_status adn_run_threads(adn_run *r)
     adn_status st = ADN_OK;
 
     for (int j = 0; j < r->plan->n_block; j++)
-        ADN_TRY(st, adn_thread_start(&r->workers[j].thread, r->plan->blocks[j].queue.name, adn_worker_work, &r->workers[j]), join);
+        ADN_TRY(st,
+                adn_thread_start(&r->workers[j].thread, r->plan->blocks[j].queue.name,
+                                 adn_worker_work, &r->workers[j]),
+                join);
     st = adn_thread_start(&r->source.thread, "source", adn_source_work, &r->source);
 join:
     if (st != ADN_OK) adn_run_fail(r, st);
@@ -152,7 +156,10 @@ adn_status adn_run_test(adn_run *r)
     adn_status st = ADN_OK;
 
     for (int j = 0; j < r->plan->n_block; j++)
-        ADN_TRY(st, adn_thread_start(&r->workers[j].thread, r->plan->blocks[j].queue.name, test_work, &r->workers[j]), join);
+        ADN_TRY(st,
+                adn_thread_start(&r->workers[j].thread, r->plan->blocks[j].queue.name, test_work,
+                                 &r->workers[j]),
+                join);
     st = adn_source_test_pass(&r->source, -1);
 join:
     if (st != ADN_OK) adn_run_fail(r, st);
@@ -173,7 +180,8 @@ void adn_run_tell_waits(adn_run *r)
         if (j > 0) snprintf(producer, sizeof(producer), "block %d", j - 1);
         if (e.producer_waits) adn_warn("%s waits for a slot that block %d frees", producer, j);
         if (e.consumer_waits) adn_warn("block %d waits for a batch from %s", j, producer);
-        if (!e.producer_waits && !e.consumer_waits) adn_warn("nobody waits between %s and block %d", producer, j);
+        if (!e.producer_waits && !e.consumer_waits)
+            adn_warn("nobody waits between %s and block %d", producer, j);
     }
 }
 

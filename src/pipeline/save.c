@@ -59,7 +59,8 @@ static adn_status forgive(open_save *o, adn_status st)
 {
     if (st != ADN_IO) return st;
     if (!o->is_lost)
-        adn_warn("the checkpoint after step %lld is lost; the one before stays, training goes on", (long long)o->step);
+        adn_warn("the checkpoint after step %lld is lost; the one before stays, training goes on",
+                 (long long)o->step);
     o->is_lost = true;
     return ADN_OK;
 }
@@ -95,7 +96,8 @@ static adn_status finish(adn_saver *s, open_save *o)
 
     if (!o->is_lost) {
         st = adn_ckpt_commit(s->run->run_dir, o->dir, &o->info, conf->keep_last, conf->keep_best);
-        if (st == ADN_OK && s->run->conf.on_save != NULL) s->run->conf.on_save(s->run->conf.user, &o->info);
+        if (st == ADN_OK && s->run->conf.on_save != NULL)
+            s->run->conf.on_save(s->run->conf.user, &o->info);
         st = forgive(o, st);
     }
     clear(o);
@@ -111,7 +113,8 @@ adn_status adn_saver_block(adn_saver *s, int block, int64_t step)
     if (st != ADN_OK) return st;
     pthread_mutex_lock(&s->lock);
     st = enter(s, step, &o);
-    const char *dir = o->is_lost ? NULL : o->dir; /* lives until the last block, this one included, is through */
+    const char *dir =
+        o->is_lost ? NULL : o->dir; /* lives until the last block, this one included, is through */
     pthread_mutex_unlock(&s->lock);
     if (st != ADN_OK) return st;
     adn_status saved = dir != NULL ? adn_stage_save(stage, dir) : ADN_OK;

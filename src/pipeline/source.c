@@ -1,4 +1,5 @@
-/* The source: the data loader seen as a producer. It fills slots of edge 0, announces test passes and saves. */
+/* The source: the data loader seen as a producer. It fills slots of edge 0, announces test passes
+ * and saves. */
 #include "pipeline/inside.h"
 
 #include <string.h>
@@ -75,7 +76,9 @@ static adn_status fill(adn_source *s, adn_loader *loader, adn_slot *slot, int *i
     for (int i = 0; i < b.n_valid; i++) g->labels[i] = (adn_label){b.labels[i], b.labels[i], 1};
     slot->n_valid = image.n = b.n_valid;
     ADN_TRY(st, ops->upload(s->queue, slot->x, g->pixels, adn_shape_count(image)), done);
-    ADN_TRY(st, ops->upload(s->queue, slot->labels, g->labels, (size_t)b.n_valid * sizeof(*g->labels)), done);
+    ADN_TRY(st,
+            ops->upload(s->queue, slot->labels, g->labels, (size_t)b.n_valid * sizeof(*g->labels)),
+            done);
     ADN_TRY(st, ops->event_record(s->queue, g->free), done);
     st = ops->event_record(s->queue, slot->written);
 done:
@@ -104,12 +107,13 @@ done:
     return st;
 }
 
-/* Whether something "every so long" is due when source step `done` is finished. In greedy each block's learning
- * begins with a fresh count. */
+/* Whether something "every so long" is due when source step `done` is finished. In greedy each
+ * block's learning begins with a fresh count. */
 static bool is_due(const adn_plan *p, adn_duration every, int64_t done)
 {
     if (every.unit == ADN_NEVER || every.unit == ADN_SECONDS) return false;
-    int64_t steps = every.unit == ADN_EPOCHS ? (int64_t)(every.value * p->epoch_batches + 0.5) : (int64_t)every.value;
+    int64_t steps = every.unit == ADN_EPOCHS ? (int64_t)(every.value * p->epoch_batches + 0.5)
+                                             : (int64_t)every.value;
     return steps > 0 && done % steps == 0;
 }
 
@@ -158,7 +162,8 @@ static adn_status one_step(adn_source *s, double phase_start, bool *is_over)
     ADN_TRY(st, adn_edge_acquire(r->edges[0], ADN_LANE_TRAIN, s->queue, &slot), done);
     ADN_ASSERT(slot != NULL); /* block 0 leaves only after the source has closed */
     ADN_TRY(st, fill(s, s->train, slot, &index), done);
-    bool tests = p->conf->eval_every.unit != ADN_NEVER && p->test_batches > 0 && r->conf.max_steps == 0 &&
+    bool tests = p->conf->eval_every.unit != ADN_NEVER && p->test_batches > 0 &&
+                 r->conf.max_steps == 0 &&
                  (is_due(p, p->conf->eval_every, step + 1) || a.ends_phase);
     slot->step = step;
     slot->learner = a.learner;

@@ -66,7 +66,8 @@ adn_status adn_env_json(char **out)
     adn_json_string(&j, "host", u.nodename);
     adn_json_string(&j, "cpu", model);
     adn_json_int(&j, "cores", adn_cores_allowed(cores, (int)ADN_COUNT(cores)));
-    adn_json_int(&j, "memory_mib", (int64_t)sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE) / 1024);
+    adn_json_int(&j, "memory_mib",
+                 (int64_t)sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE) / 1024);
     adn_json_close(&j, '}');
     return give(&j, out);
 }
@@ -189,7 +190,8 @@ static double mib(size_t bytes)
 
 static void blocks_table(adn_text *t, const adn_plan *p, adn_run *r, size_t *total)
 {
-    adn_text_line(t, "block  units   input        emits        MMAC/img  head  params     param+optim  activations  workspace  peak MiB  device    threads\n");
+    adn_text_line(t, "block  units   input        emits        MMAC/img  head  params     "
+                     "param+optim  activations  workspace  peak MiB  device    threads\n");
     for (int b = 0; b < p->n_block; b++) {
         block_facts f = facts_of(p, r, b);
         char units[16], in[24], to[24];
@@ -198,10 +200,13 @@ static void blocks_table(adn_text *t, const adn_plan *p, adn_run *r, size_t *tot
         snprintf(units, sizeof(units), "%d-%d", f.first_unit, f.last_unit);
         snprintf(in, sizeof(in), "%dx%dx%d", f.input.h, f.input.w, f.input.c);
         snprintf(to, sizeof(to), "%dx%dx%d", f.emits.h, f.emits.w, f.emits.c);
-        adn_text_line(t, "%-5d  %-6s  %-11s  %-11s  %8.2f  %3.0f%%  %-9lld  %8.1f MiB  %7.1f MiB  %5.1f MiB  %8.1f  cpu       %d\n",
-             b, units, in, b == p->n_block - 1 ? "-" : to, f.net.macs * 1e-6,
-             100 * f.net.head_macs / f.net.macs, (long long)f.net.n_param, mib(2 * f.net.param_bytes),
-             mib(f.net.activation_bytes), mib(f.net.workspace_bytes), mib(peak), f.threads);
+        adn_text_line(t,
+                      "%-5d  %-6s  %-11s  %-11s  %8.2f  %3.0f%%  %-9lld  %8.1f MiB  %7.1f MiB  "
+                      "%5.1f MiB  %8.1f  cpu       %d\n",
+                      b, units, in, b == p->n_block - 1 ? "-" : to, f.net.macs * 1e-6,
+                      100 * f.net.head_macs / f.net.macs, (long long)f.net.n_param,
+                      mib(2 * f.net.param_bytes), mib(f.net.activation_bytes),
+                      mib(f.net.workspace_bytes), mib(peak), f.threads);
         *total += peak;
     }
 }
@@ -212,8 +217,11 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
     adn_text *t = adn_alloc(sizeof(*t));
 
     if (t == NULL) return ADN_FAIL(ADN_NOMEM, "no memory for a report");
-    adn_text_line(t, "%s: %d training and %d test images of %dx%dx%d, %d classes; batch %d, %d steps an epoch", p->conf->data.name,
-         p->n_train, p->n_test, p->image.h, p->image.w, p->image.c, p->classes, p->batch, p->epoch_batches);
+    adn_text_line(
+        t,
+        "%s: %d training and %d test images of %dx%dx%d, %d classes; batch %d, %d steps an epoch",
+        p->conf->data.name, p->n_train, p->n_test, p->image.h, p->image.w, p->image.c, p->classes,
+        p->batch, p->epoch_batches);
     if (p->short_batch > 0) adn_text_line(t, ", the last of %d", p->short_batch);
     adn_text_line(t, "\n\n");
     blocks_table(t, p, r, &total);
@@ -223,10 +231,14 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
         char shape[40];
         size_t bytes = adn_edge_slot_bytes(&c), all = bytes * (size_t)(c.n_slot[0] + c.n_slot[1]);
         snprintf(shape, sizeof(shape), "%dx%dx%dx%d", c.shape.n, c.shape.h, c.shape.w, c.shape.c);
-        adn_text_line(t, "%-5d  %-13s %8.2f  %5d  %10d  fifo    none  %6.1f\n", e, shape, mib(bytes), c.n_slot[0], c.n_slot[1], mib(all));
+        adn_text_line(t, "%-5d  %-13s %8.2f  %5d  %10d  fifo    none  %6.1f\n", e, shape,
+                      mib(bytes), c.n_slot[0], c.n_slot[1], mib(all));
         total += all;
     }
     adn_text_line(t, "\nmemory planned: %.1f MiB\n", mib(total));
-    adn_text_line(t, "speed-up bound (sum / max of block costs, by multiply-adds): %.2fx with a device for each block\n", bound(p, r));
+    adn_text_line(t,
+                  "speed-up bound (sum / max of block costs, by multiply-adds): %.2fx with a "
+                  "device for each block\n",
+                  bound(p, r));
     return adn_text_give(t, out);
 }

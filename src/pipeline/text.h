@@ -1,4 +1,5 @@
-/* What a plan and a machine say of themselves: plan.json, env.json, `adonis plan`. Private to src/pipeline. */
+/* What a plan and a machine say of themselves: plan.json, env.json, `adonis plan`. Private to
+ * src/pipeline. */
 #ifndef ADN_PIPELINE_TEXT_H
 #define ADN_PIPELINE_TEXT_H
 
@@ -10,10 +11,11 @@ typedef struct adn_text {
     size_t n;
 } adn_text;
 void adn_text_line(adn_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-adn_status adn_text_give(adn_text *t, char **out) ADN_MUST_USE; /* takes t, gives its text (adn_free) */
+adn_status adn_text_give(adn_text *t,
+                         char **out) ADN_MUST_USE; /* takes t, gives its text (adn_free) */
 
-adn_status adn_env_json(char **out) ADN_MUST_USE;                                      /* gives (adn_free) */
-adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out) ADN_MUST_USE;      /* gives */
-adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out) ADN_MUST_USE;     /* gives */
+adn_status adn_env_json(char **out) ADN_MUST_USE; /* gives (adn_free) */
+adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out) ADN_MUST_USE;  /* gives */
+adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out) ADN_MUST_USE; /* gives */
 
 #endif

@@ -1,5 +1,6 @@
-/* The `threads` schedule: each stage's host thread decides by what its edges hold, in real time. With edges that
- * block, never drop and never reuse this is a Kahn network: the result is the same bits whatever the timing. */
+/* The `threads` schedule: each stage's host thread decides by what its edges hold, in real time.
+ * With edges that block, never drop and never reuse this is a Kahn network: the result is the same
+ * bits whatever the timing. */
 #include "pipeline/inside.h"
 
 #include <time.h>
@@ -55,8 +56,14 @@ adn_status adn_worker_tests(adn_worker *w, int n, int learner)
 
     for (int k = 0; k < n; k++) {
         adn_slot *in = NULL;
-        ADN_TRY(st, adn_edge_take(w->run->edges[w->block], ADN_LANE_TEST, adn_stage_queue(w->run->stages[w->block]), &in), done);
-        ADN_TRY(st, step(w, ADN_LANE_TEST, in, learns(w, learner) ? ADN_ACT_TEST : ADN_ACT_FORWARD, emits(w, learner)), done);
+        ADN_TRY(st,
+                adn_edge_take(w->run->edges[w->block], ADN_LANE_TEST,
+                              adn_stage_queue(w->run->stages[w->block]), &in),
+                done);
+        ADN_TRY(st,
+                step(w, ADN_LANE_TEST, in, learns(w, learner) ? ADN_ACT_TEST : ADN_ACT_FORWARD,
+                     emits(w, learner)),
+                done);
     }
 done:
     return st;
@@ -77,10 +84,16 @@ static adn_status one_step(adn_worker *w)
     adn_slot *in = NULL;
     adn_status st;
 
-    ADN_TRY(st, adn_edge_take(r->edges[w->block], ADN_LANE_TRAIN, adn_stage_queue(r->stages[w->block]), &in), done);
+    ADN_TRY(st,
+            adn_edge_take(r->edges[w->block], ADN_LANE_TRAIN, adn_stage_queue(r->stages[w->block]),
+                          &in),
+            done);
     if (in == NULL) return meet_marker(w);
     int n_test = in->n_test, learner = in->learner;
-    ADN_TRY(st, step(w, ADN_LANE_TRAIN, in, learns(w, learner) ? ADN_ACT_LEARN : ADN_ACT_FORWARD, emits(w, learner)), done);
+    ADN_TRY(st,
+            step(w, ADN_LANE_TRAIN, in, learns(w, learner) ? ADN_ACT_LEARN : ADN_ACT_FORWARD,
+                 emits(w, learner)),
+            done);
     st = adn_worker_tests(w, n_test, learner);
 done:
     return st;

@@ -1,4 +1,5 @@
-/* A run from its config to its directory: data, plan, pipeline, resume, the loop that watches it. */
+/* A run from its config to its directory: data, plan, pipeline, resume, the loop that watches it.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +59,8 @@ static adn_status event_row(training *t, const adn_epoch_row *row)
     put_number(&j, "test_top1", row->test_top1);
     put_number(&j, "img_s", row->img_s);
     adn_json_close(&j, '}');
-    adn_status st = j.failed ? ADN_FAIL(ADN_NOMEM, "events: no memory") : adn_rundir_event(t->dir, j.text);
+    adn_status st =
+        j.failed ? ADN_FAIL(ADN_NOMEM, "events: no memory") : adn_rundir_event(t->dir, j.text);
     adn_json_clear(&j);
     return st;
 }
@@ -90,7 +92,8 @@ static void event_text(training *t, const char *what, int64_t step)
     adn_json_int(&j, "step", step);
     adn_json_int(&j, "time", (int64_t)time(NULL));
     adn_json_close(&j, '}');
-    if (j.failed || adn_rundir_event(t->dir, j.text) != ADN_OK) adn_warn("event '%s' was not recorded", what);
+    if (j.failed || adn_rundir_event(t->dir, j.text) != ADN_OK)
+        adn_warn("event '%s' was not recorded", what);
     adn_json_clear(&j);
 }
 
@@ -176,7 +179,8 @@ static adn_status resolve(training *t)
         int n = 0;
         if (!(what == 0 ? d->auto_mean : d->auto_std)) continue;
         for (int c = 0; c < t->plan.image.c; c++)
-            n += snprintf(value + n, sizeof(value) - (size_t)n, "%s%.17g", c == 0 ? "[" : ", ", v[c]);
+            n += snprintf(value + n, sizeof(value) - (size_t)n, "%s%.17g", c == 0 ? "[" : ", ",
+                          v[c]);
         snprintf(value + n, sizeof(value) - (size_t)n, "]");
         st = adn_config_resolve(t->conf, what == 0 ? "data.mean" : "data.std", value);
     }
@@ -203,7 +207,8 @@ static adn_status load_newest(training *t)
     }
     if (st != ADN_OK) return st;
     if (info.n_block != t->plan.n_block)
-        return ADN_FAIL(ADN_BADCKPT, "%s: has %d blocks, the config makes %d", info.name, info.n_block, t->plan.n_block);
+        return ADN_FAIL(ADN_BADCKPT, "%s: has %d blocks, the config makes %d", info.name,
+                        info.n_block, t->plan.n_block);
     ADN_TRY(st, adn_ckpt_path(adn_rundir_path(t->dir), info.name, &path), done);
     ADN_TRY(st, adn_run_load(t->run, path, info.step, true), done);
     for (int j = 0; j < t->plan.n_block; j++)
@@ -233,7 +238,8 @@ static adn_status prepare(training *t)
         goto done;
     }
     if (t->plan.leaves_one_out)
-        adn_info("the last batch of an epoch would have one sample: it is left out (batch norm cannot learn from it)");
+        adn_info("the last batch of an epoch would have one sample: it is left out (batch norm "
+                 "cannot learn from it)");
     if (t->dir != NULL) ADN_TRY(st, keep_teams(t), done);
     ADN_TRY(st, resolve(t), done);
     ADN_TRY(st, adn_cpu_open(&t->dev), done);
@@ -275,7 +281,8 @@ static void look(training *t, adn_tick *tick)
 
     *tick = (adn_tick){.n_block = p->n_block,
                        .source_steps = v.source_steps,
-                       .until_steps = p->until_steps > 0 ? p->until_steps * (is_greedy ? p->n_block : 1) : -1,
+                       .until_steps =
+                           p->until_steps > 0 ? p->until_steps * (is_greedy ? p->n_block : 1) : -1,
                        .block_until_steps = p->until_steps,
                        .epoch_steps = p->epoch_batches,
                        .seconds = adn_now() - t->start_s,
@@ -346,10 +353,14 @@ static adn_status watch_it(training *t)
 static const char *state_after(adn_status st)
 {
     switch (st) {
-    case ADN_OK: return "finished";
-    case ADN_STOPPED: return "stopped";
-    case ADN_DIVERGED: return "diverged";
-    default: return "failed";
+    case ADN_OK:
+        return "finished";
+    case ADN_STOPPED:
+        return "stopped";
+    case ADN_DIVERGED:
+        return "diverged";
+    default:
+        return "failed";
     }
 }
 

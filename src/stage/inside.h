@@ -24,7 +24,7 @@ typedef struct adn_open_row {
     adn_sums train, test;
     double test_loss, test_top1; /* of the last whole pass; NaN */
     bool is_closing;             /* the epoch is over, its test pass is not */
-    int64_t n_timed; /* samples since first_s: after a resume not the whole epoch's */
+    int64_t n_timed;             /* samples since first_s: after a resume not the whole epoch's */
     double first_s, last_s, test_s, test_first_s; /* host times; seconds spent in tests */
 } adn_open_row;
 

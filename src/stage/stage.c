@@ -38,7 +38,8 @@ adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
     memcpy(net.batches, conf->batches, sizeof(net.batches));
     ADN_TRY(st, adn_net_create(&net, &s->net), fail);
     size_t n_decay, n_param = adn_net_n_param(s->net, &n_decay);
-    ADN_TRY(st, adn_optim_create(s->queue, conf->type, n_param, n_decay, conf->optim, &s->optim), fail);
+    ADN_TRY(st, adn_optim_create(s->queue, conf->type, n_param, n_decay, conf->optim, &s->optim),
+            fail);
     void *results = NULL, *halt = NULL;
     ADN_TRY(st, ops->alloc(conf->dev, N_RESULT * sizeof(*s->results), &results), fail);
     s->results = results;
@@ -112,12 +113,14 @@ static adn_status diverged(adn_stage *s, const adn_pending *p, double loss)
     adn_status st = adn_net_find_bad(s->net, &layer);
     if (st != ADN_OK) return st;
     return ADN_FAIL(ADN_DIVERGED,
-                    "block %d, step %lld: the loss is %g; the first layer whose output is not finite is %s (learning "
+                    "block %d, step %lld: the loss is %g; the first layer whose output is not "
+                    "finite is %s (learning "
                     "rate %g)",
                     s->block, (long long)(p->step + 1), loss, layer, p->lr);
 }
 
-static adn_status settle_learned(adn_stage *s, const adn_pending *p, const adn_loss_result *r, double now)
+static adn_status settle_learned(adn_stage *s, const adn_pending *p, const adn_loss_result *r,
+                                 double now)
 {
     adn_open_row *row = &s->row;
 
@@ -140,7 +143,8 @@ static adn_status settle_learned(adn_stage *s, const adn_pending *p, const adn_l
     return p->ends_epoch && p->n_test == 0 ? give_row(s) : ADN_OK;
 }
 
-static adn_status settle_tested(adn_stage *s, const adn_pending *p, const adn_loss_result *r, double now)
+static adn_status settle_tested(adn_stage *s, const adn_pending *p, const adn_loss_result *r,
+                                double now)
 {
     adn_open_row *row = &s->row;
 
@@ -204,7 +208,8 @@ static adn_status update(adn_stage *s, int n, double *out_lr)
 
     s->decays = decays;
     *out_lr = adn_schedule_lr(s->optim_conf, s->until, p);
-    return adn_optim_step(s->optim, adn_net_params(s->net), adn_net_grads(s->net), *out_lr, resets, s->halt);
+    return adn_optim_step(s->optim, adn_net_params(s->net), adn_net_grads(s->net), *out_lr, resets,
+                          s->halt);
 }
 
 static adn_status emit_rest(adn_stage *s, const adn_slot *in, adn_slot *out)
@@ -240,10 +245,8 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
                      .result = &s->results[at],
                      .halt = s->halt,
                      .moves_stats = true};
-    adn_pending p = {.act = act,
-                     .step = in->step,
-                     .n_test = in->n_test,
-                     .is_last_test = in->is_last_test};
+    adn_pending p = {
+        .act = act, .step = in->step, .n_test = in->n_test, .is_last_test = in->is_last_test};
 
     while (s->n_enqueued - s->n_settled >= RUN_AHEAD) ADN_TRY(st, settle(s), done);
     p.enqueued_s = adn_now();
@@ -251,7 +254,8 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
     if (out != NULL) ADN_TRY(st, emit_rest(s, in, out), done);
     if (act != ADN_ACT_FORWARD) {
         ADN_TRY(st, adn_net_learn(s->net, n, learns, &io), done);
-        ADN_TRY(st, ops->download(s->queue, &s->host[at], &s->results[at], sizeof(s->host[at])), done);
+        ADN_TRY(st, ops->download(s->queue, &s->host[at], &s->results[at], sizeof(s->host[at])),
+                done);
     }
     ADN_TRY(st, ops->event_record(s->queue, in->read), done);
     if (learns) {

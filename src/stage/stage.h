@@ -1,6 +1,7 @@
-/* A stage: a block, its head, their loss and optimizer, on one device queue. Its contract: learn from (x, y), emit
- * the block's output, computed with the weights before the update (Belilovsky et al. 2020, Algorithm 1).
- * It never chooses a slot: a decider does (pipeline/). One host thread at a time, but for adn_stage_look. */
+/* A stage: a block, its head, their loss and optimizer, on one device queue. Its contract: learn
+ * from (x, y), emit the block's output, computed with the weights before the update (Belilovsky et
+ * al. 2020, Algorithm 1). It never chooses a slot: a decider does (pipeline/). One host thread at a
+ * time, but for adn_stage_look. */
 #ifndef ADN_STAGE_H
 #define ADN_STAGE_H
 
@@ -15,20 +16,20 @@ typedef struct adn_stage adn_stage;
 
 typedef struct adn_stage_conf {
     int block;
-    const adn_net_spec *spec;     /* borrowed while creating */
-    adn_device *dev;              /* borrowed */
+    const adn_net_spec *spec; /* borrowed while creating */
+    adn_device *dev;          /* borrowed */
     adn_queue_conf queue;
     adn_type type;
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the full training batch first */
     int n_batches;
     bool is_direct;
-    const adn_optim_conf *optim;  /* borrowed while the stage lives */
-    adn_duration until;           /* where linear and cosine schedules end */
-    int64_t epoch_samples;        /* fresh samples that make an epoch of the clock */
+    const adn_optim_conf *optim; /* borrowed while the stage lives */
+    adn_duration until;          /* where linear and cosine schedules end */
+    int64_t epoch_samples;       /* fresh samples that make an epoch of the clock */
     adn_init init;
     uint64_t seed;
-    /* Called from the stage's thread when an epoch's row is complete; wait_in and wait_out are the callee's. A failure
-     * ends the step that saw it. */
+    /* Called from the stage's thread when an epoch's row is complete; wait_in and wait_out are the
+     * callee's. A failure ends the step that saw it. */
     adn_status (*on_row)(void *user, const adn_epoch_row *row);
     void *user;
 } adn_stage_conf;
@@ -40,20 +41,24 @@ typedef enum adn_stage_act {
     ADN_ACT_FORWARD, /* forward with running statistics, emit */
     ADN_ACT_TEST     /* the same, and the head's loss and hits into the open row */
 } adn_stage_act;
-/* One step, enqueued; waits first until the device has finished the step before the last. Records in->read when the
- * input may be overwritten and out->written when the output stands; the caller releases and commits. out NULL: emits
- * nothing. ADN_DIVERGED when an earlier step's loss was not finite (logged, with block, step and layer). */
-adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_act act) ADN_MUST_USE;
+/* One step, enqueued; waits first until the device has finished the step before the last. Records
+ * in->read when the input may be overwritten and out->written when the output stands; the caller
+ * releases and commits. out NULL: emits nothing. ADN_DIVERGED when an earlier step's loss was not
+ * finite (logged, with block, step and layer). */
+adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out,
+                          adn_stage_act act) ADN_MUST_USE;
 /* Waits until all enqueued steps are finished and counted. */
 adn_status adn_stage_drain(adn_stage *s) ADN_MUST_USE;
 /* Drains; the row of an unfinished epoch is given too. */
 adn_status adn_stage_finish(adn_stage *s) ADN_MUST_USE;
 
-/* Drains after a test pass of its own (no training around it); its row has the test fields alone. */
+/* Drains after a test pass of its own (no training around it); its row has the test fields alone.
+ */
 adn_status adn_stage_finish_test(adn_stage *s) ADN_MUST_USE;
 
-/* Writes block<j>.safetensors and block<j>.optim.safetensors (momenta; clock and open epoch's sums in its metadata)
- * into dir, and reads them back. Loading with_optim false takes weights and statistics alone. */
+/* Writes block<j>.safetensors and block<j>.optim.safetensors (momenta; clock and open epoch's sums
+ * in its metadata) into dir, and reads them back. Loading with_optim false takes weights and
+ * statistics alone. */
 adn_status adn_stage_save(adn_stage *s, const char *dir) ADN_MUST_USE;
 adn_status adn_stage_load(adn_stage *s, const char *dir, bool with_optim) ADN_MUST_USE;
 

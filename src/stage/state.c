@@ -1,4 +1,5 @@
-/* A stage's state in files: weights and statistics in PyTorch's names and layouts, momenta, the clock. */
+/* A stage's state in files: weights and statistics in PyTorch's names and layouts, momenta, the
+ * clock. */
 #include "stage/inside.h"
 
 #include <math.h>
@@ -79,7 +80,8 @@ static adn_status save_weights(adn_stage *s, const char *dir)
         if (!is_tracked(t)) continue;
         snprintf(w.names[i], sizeof(w.names[i]), "%.*s.num_batches_tracked",
                  (int)(strrchr(t->name, '.') - t->name), t->name);
-        w.tensors[w.n++] = (adn_st_tensor){.name = w.names[i], .type = ADN_ST_I64, .data = &w.tracked};
+        w.tensors[w.n++] =
+            (adn_st_tensor){.name = w.names[i], .type = ADN_ST_I64, .data = &w.tracked};
     }
     st = adn_st_write(path, w.tensors, w.n, meta, (int)ADN_COUNT(meta));
 done:
@@ -156,7 +158,8 @@ done:
 
 /* --- reading */
 
-static adn_status take_tensor(adn_stage *s, const adn_st_file *f, const char *path, int i, void *base)
+static adn_status take_tensor(adn_stage *s, const adn_st_file *f, const char *path, int i,
+                              void *base)
 {
     const adn_tensor *t = adn_net_tensor(s->net, i);
     const adn_st_tensor *src = adn_st_find(f, t->name);
@@ -165,18 +168,20 @@ static adn_status take_tensor(adn_stage *s, const adn_st_file *f, const char *pa
     bool fits = src->n_dim == t->n_dim && src->type != ADN_ST_I64;
     for (int d = 0; fits && d < t->n_dim; d++) fits = src->dim[d] == t->dim[d];
     if (!fits)
-        return ADN_FAIL(ADN_BADCKPT, "%s: tensor '%s' has another shape or type than the net's", path, t->name);
+        return ADN_FAIL(ADN_BADCKPT, "%s: tensor '%s' has another shape or type than the net's",
+                        path, t->name);
     double *values = adn_alloc(t->count * sizeof(*values));
     if (values == NULL) return ADN_FAIL(ADN_NOMEM, "%s: no memory to load it", t->name);
     for (size_t k = 0; k < t->count; k++)
-        values[k] = src->type == ADN_ST_F32 ? (double)((const float *)src->data)[k] : ((const double *)src->data)[k];
+        values[k] = src->type == ADN_ST_F32 ? (double)((const float *)src->data)[k]
+                                            : ((const double *)src->data)[k];
     adn_status st = adn_net_import(s->net, i, base, values);
     adn_free(values);
     return st;
 }
 
-static adn_status load_file(adn_stage *s, const char *dir, const char *ending, void *base, bool with_stats,
-                            adn_st_file *f, char **out_path)
+static adn_status load_file(adn_stage *s, const char *dir, const char *ending, void *base,
+                            bool with_stats, adn_st_file *f, char **out_path)
 {
     adn_status st = ADN_OK;
     char *path = file_of(s, dir, ending);
@@ -191,7 +196,8 @@ done:
     return st;
 }
 
-static adn_status meta_text(const adn_st_file *f, const char *path, const char *key, const char **out)
+static adn_status meta_text(const adn_st_file *f, const char *path, const char *key,
+                            const char **out)
 {
     for (int i = 0; i < f->n_meta; i++)
         if (strcmp(f->meta[i].key, key) == 0) {
@@ -210,7 +216,8 @@ static adn_status meta_count(const adn_st_file *f, const char *path, const char 
     if (st != ADN_OK) return st;
     long long v = strtoll(text, &end, 10);
     if (end == text || *end != '\0' || v < 0)
-        return ADN_FAIL(ADN_BADCKPT, "%s: metadata '%s' is '%s', a count is expected", path, key, text);
+        return ADN_FAIL(ADN_BADCKPT, "%s: metadata '%s' is '%s', a count is expected", path, key,
+                        text);
     *out = v;
     return ADN_OK;
 }
@@ -224,7 +231,8 @@ static adn_status meta_real(const adn_st_file *f, const char *path, const char *
     if (st != ADN_OK) return st;
     double v = strtod(text, &end);
     if (end == text || *end != '\0')
-        return ADN_FAIL(ADN_BADCKPT, "%s: metadata '%s' is '%s', a number is expected", path, key, text);
+        return ADN_FAIL(ADN_BADCKPT, "%s: metadata '%s' is '%s', a number is expected", path, key,
+                        text);
     *out = v;
     return ADN_OK;
 }

@@ -1,6 +1,7 @@
-/* `bp` against 20 recorded steps of PyTorch (support/record_bp.py) from the same weights and batches, given by a
- * formula on both sides. For each step and kind of quantity our largest relative deviation from PyTorch's float64
- * is at most ten times that of PyTorch's float32, plus 1e-6. */
+/* `bp` against 20 recorded steps of PyTorch (support/record_bp.py) from the same weights and
+ * batches, given by a formula on both sides. For each step and kind of quantity our largest
+ * relative deviation from PyTorch's float64 is at most ten times that of PyTorch's float32, plus
+ * 1e-6. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +73,8 @@ static void set_formula_weights(bench *b)
         if (t->n_dim > 1) fan_in = t->dim[1] * (t->n_dim == 4 ? t->dim[2] * t->dim[3] : 1);
         bool is_one = is_norm && strstr(t->name, ".weight") != NULL;
         for (size_t k = 0; k < t->count; k++)
-            v[k] = is_one ? 1 : adn_formula_param(number, (uint32_t)k, is_norm ? 4 : (uint32_t)fan_in);
+            v[k] =
+                is_one ? 1 : adn_formula_param(number, (uint32_t)k, is_norm ? 4 : (uint32_t)fan_in);
         ck_assert_int_eq(adn_net_import(b->net, i, adn_net_params(b->net), v), ADN_OK);
         adn_free(v);
         number++;
@@ -81,9 +83,11 @@ static void set_formula_weights(bench *b)
 
 static void bench_open(bench *b, const char *name, int batch, double lr)
 {
-    char *yaml = adn_format("mode: bp\nuntil: 1ep\ndata: {name: cifar10, root: nowhere, batch: %d}\nmodel: {name: %s}\n"
-                            "optim: {name: sgd, lr: %.17g, momentum: 0.9, weight_decay: 5e-4, schedule: {kind: constant}}\n",
-                            batch, name, lr);
+    char *yaml = adn_format(
+        "mode: bp\nuntil: 1ep\ndata: {name: cifar10, root: nowhere, batch: %d}\nmodel: {name: %s}\n"
+        "optim: {name: sgd, lr: %.17g, momentum: 0.9, weight_decay: 5e-4, schedule: {kind: "
+        "constant}}\n",
+        batch, name, lr);
     *b = (bench){.conf = tiny_config(yaml, NULL)};
     adn_free(yaml);
     tiny_data(&b->data, batch, batch, 32, 32, 3, 10);
@@ -91,14 +95,21 @@ static void bench_open(bench *b, const char *name, int batch, double lr)
     memcpy(b->data.std, (double[]){.2023, .1994, .2010}, 3 * sizeof(double));
     ck_assert_int_eq(adn_plan_create(b->conf, &b->data, &b->plan), ADN_OK);
     ck_assert_int_eq(adn_cpu_open(&b->dev), ADN_OK);
-    ck_assert_int_eq(b->dev->ops->queue_create(b->dev, &(adn_queue_conf){.name = "bp", .n_thread = 2}, &b->queue), ADN_OK);
-    adn_net_conf nc = {.spec = &b->plan.blocks[0].spec, .queue = b->queue, .type = ADN_F32, .batches = {{batch, true}}, .n_batches = 1};
+    ck_assert_int_eq(b->dev->ops->queue_create(
+                         b->dev, &(adn_queue_conf){.name = "bp", .n_thread = 2}, &b->queue),
+                     ADN_OK);
+    adn_net_conf nc = {.spec = &b->plan.blocks[0].spec,
+                       .queue = b->queue,
+                       .type = ADN_F32,
+                       .batches = {{batch, true}},
+                       .n_batches = 1};
     ck_assert_int_eq(adn_net_create(&nc, &b->net), ADN_OK);
     ck_assert_int_eq(adn_net_init(b->net, ADN_INIT_TORCH, 1), ADN_OK);
     ck_assert_int_le(adn_net_n_tensor(b->net), MAX_TENSOR);
     set_formula_weights(b);
     size_t n_decay, n = adn_net_n_param(b->net, &n_decay);
-    ck_assert_int_eq(adn_optim_create(b->queue, ADN_F32, n, n_decay, &b->conf->optim, &b->optim), ADN_OK);
+    ck_assert_int_eq(adn_optim_create(b->queue, ADN_F32, n, n_decay, &b->conf->optim, &b->optim),
+                     ADN_OK);
     b->pixels = adn_alloc((size_t)batch * 32 * 32 * 3);
     b->labels = adn_alloc((size_t)batch * sizeof(*b->labels));
     b->result = adn_alloc(sizeof(*b->result));
@@ -124,16 +135,23 @@ static void bench_close(bench *b)
 static void bench_step(bench *b, int step)
 {
     int batch = b->plan.batch;
-    adn_net_io io = {.src = b->pixels, .labels = b->labels, .result = b->result, .halt = b->halt, .moves_stats = true};
+    adn_net_io io = {.src = b->pixels,
+                     .labels = b->labels,
+                     .result = b->result,
+                     .halt = b->halt,
+                     .moves_stats = true};
 
-    for (int k = 0; k < batch * 32 * 32 * 3; k++) b->pixels[k] = adn_formula_pixel((uint32_t)step, (uint32_t)k);
+    for (int k = 0; k < batch * 32 * 32 * 3; k++)
+        b->pixels[k] = adn_formula_pixel((uint32_t)step, (uint32_t)k);
     for (int k = 0; k < batch; k++) {
         int label = adn_formula_label((uint32_t)step, (uint32_t)k);
         b->labels[k] = (adn_label){label, label, 1};
     }
     ck_assert_int_eq(adn_net_fwd(b->net, batch, true, &io), ADN_OK);
     ck_assert_int_eq(adn_net_learn(b->net, batch, true, &io), ADN_OK);
-    ck_assert_int_eq(adn_optim_step(b->optim, adn_net_params(b->net), adn_net_grads(b->net), b->conf->optim.lr, false, b->halt), ADN_OK);
+    ck_assert_int_eq(adn_optim_step(b->optim, adn_net_params(b->net), adn_net_grads(b->net),
+                                    b->conf->optim.lr, false, b->halt),
+                     ADN_OK);
     ck_assert_int_eq(b->dev->ops->queue_sync(b->queue), ADN_OK);
     b->loss = b->result->loss_sum / batch;
     for (int i = 0; i < adn_net_n_tensor(b->net); i++) {
@@ -174,8 +192,10 @@ static void check(const char *name, int n_quantity)
         int k = 0;
         while (k < N_KIND && strcmp(kind, kinds[k]) != 0) k++;
         ck_assert_int_lt(k, N_KIND);
-        double size = fabs(v64), ours = fabs(our_value(&b, kind, what) - v64) / size, torch = fabs(v32 - v64) / size;
-        if (ours > d[step][k].ours) snprintf(d[step][k].ours_at, sizeof(d[step][k].ours_at), "%.63s", what);
+        double size = fabs(v64), ours = fabs(our_value(&b, kind, what) - v64) / size,
+               torch = fabs(v32 - v64) / size;
+        if (ours > d[step][k].ours)
+            snprintf(d[step][k].ours_at, sizeof(d[step][k].ours_at), "%.63s", what);
         d[step][k].ours = fmax(d[step][k].ours, ours);
         d[step][k].torch = fmax(d[step][k].torch, torch);
         d[step][k].n++;
@@ -187,8 +207,9 @@ static void check(const char *name, int n_quantity)
     for (step = 1; step <= N_STEP; step++)
         for (int k = 0; k < N_KIND; k++) {
             ck_assert_int_gt(d[step][k].n, 0);
-            ck_assert_msg(d[step][k].ours <= 10 * d[step][k].torch + 1e-6, "%s step %d %s: ours %g (%s), PyTorch's float32 %g", name, step,
-                          kinds[k], d[step][k].ours, d[step][k].ours_at, d[step][k].torch);
+            ck_assert_msg(d[step][k].ours <= 10 * d[step][k].torch + 1e-6,
+                          "%s step %d %s: ours %g (%s), PyTorch's float32 %g", name, step, kinds[k],
+                          d[step][k].ours, d[step][k].ours_at, d[step][k].torch);
         }
     bench_close(&b);
 }

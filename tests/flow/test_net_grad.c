@@ -1,5 +1,6 @@
-/* Gradients of whole nets by finite differences along random directions, on the loops compiled for double; and the
- * float net's gradients against the double net's. For dgl4 and resnet20, end to end and block by block. */
+/* Gradients of whole nets by finite differences along random directions, on the loops compiled for
+ * double; and the float net's gradients against the double net's. For dgl4 and resnet20, end to end
+ * and block by block. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,10 +25,11 @@ typedef struct bed { /* one block's net with its memory */
 
 static adn_config *config_of(const char *name, const char *mode)
 {
-    char *yaml = adn_format("mode: %s\nuntil: 1ep\ndata: {name: cifar10, root: nowhere, batch: %d}\n"
-                            "model: {name: %s, cuts: every}\n"
-                            "aux: {kind: mlp-sr, conv: 2, hidden: 1, label_smoothing: 0.1}\nclassifier: {hidden: 2}\n",
-                            mode, BATCH, name);
+    char *yaml = adn_format(
+        "mode: %s\nuntil: 1ep\ndata: {name: cifar10, root: nowhere, batch: %d}\n"
+        "model: {name: %s, cuts: every}\n"
+        "aux: {kind: mlp-sr, conv: 2, hidden: 1, label_smoothing: 0.1}\nclassifier: {hidden: 2}\n",
+        mode, BATCH, name);
     adn_config *conf = tiny_config(yaml, NULL);
     adn_free(yaml);
     return conf;
@@ -37,8 +39,14 @@ static void bed_open(bed *b, const adn_plan *p, int block, adn_type type)
 {
     *b = (bed){.type = type};
     ck_assert_int_eq(adn_cpu_open(&b->dev), ADN_OK);
-    ck_assert_int_eq(b->dev->ops->queue_create(b->dev, &(adn_queue_conf){.name = "grad", .n_thread = 2}, &b->queue), ADN_OK);
-    adn_net_conf nc = {.spec = &p->blocks[block].spec, .queue = b->queue, .type = type, .batches = {{BATCH, true}}, .n_batches = 1};
+    ck_assert_int_eq(b->dev->ops->queue_create(
+                         b->dev, &(adn_queue_conf){.name = "grad", .n_thread = 2}, &b->queue),
+                     ADN_OK);
+    adn_net_conf nc = {.spec = &p->blocks[block].spec,
+                       .queue = b->queue,
+                       .type = type,
+                       .batches = {{BATCH, true}},
+                       .n_batches = 1};
     ck_assert_int_eq(adn_net_create(&nc, &b->net), ADN_OK);
     ck_assert_int_eq(adn_net_init(b->net, ADN_INIT_TORCH, 9), ADN_OK);
     adn_shape in = p->blocks[block].spec.input;
@@ -53,7 +61,8 @@ static void bed_open(bed *b, const adn_plan *p, int block, adn_type type)
         else
             ((float *)b->x)[i] = adn_rng_unit(u);
     }
-    for (int i = 0; i < BATCH; i++) b->labels[i] = (adn_label){i % 10, (i + 3) % 10, i % 2 == 0 ? 1 : 0.75f};
+    for (int i = 0; i < BATCH; i++)
+        b->labels[i] = (adn_label){i % 10, (i + 3) % 10, i % 2 == 0 ? 1 : 0.75f};
     b->result = adn_alloc(sizeof(*b->result));
     b->halt = adn_alloc(sizeof(*b->halt));
 }
@@ -70,7 +79,11 @@ static void bed_close(bed *b)
 
 static double loss_of(bed *b)
 {
-    adn_net_io io = {.src = b->x, .labels = b->labels, .result = b->result, .halt = b->halt, .moves_stats = false};
+    adn_net_io io = {.src = b->x,
+                     .labels = b->labels,
+                     .result = b->result,
+                     .halt = b->halt,
+                     .moves_stats = false};
     ck_assert_int_eq(adn_net_fwd(b->net, BATCH, true, &io), ADN_OK);
     ck_assert_int_eq(adn_net_learn(b->net, BATCH, true, &io), ADN_OK);
     ck_assert_int_eq(b->dev->ops->queue_sync(b->queue), ADN_OK);
@@ -90,7 +103,8 @@ static double direction(int tensor, size_t k)
     return 2 * (double)adn_rng_unit(adn_rng_draw(21, ADN_RNG_TEST, (uint64_t)tensor, k).u[0]) - 1;
 }
 
-/* Moves parameters by eps along the direction of tensor `only` (-1: all), from their values `start`. */
+/* Moves parameters by eps along the direction of tensor `only` (-1: all), from their values
+ * `start`. */
 static void move(bed *b, double **start, int only, double eps)
 {
     for (int i = 0; i < adn_net_n_tensor(b->net); i++) {
@@ -153,9 +167,10 @@ static void check_block(const adn_plan *p, int block)
             worst = fmax(worst, fabs(g[k] - grads[i][k]));
             size = fmax(size, fabs(grads[i][k]));
         }
-        /* 1e-2 of the largest: float's 1e-6 grows through batch norms over a batch of five, and a ReLU at zero may differ.
-         * A bias before a norm has no gradient but rounding. */
-        ck_assert_msg(worst <= 1e-2 * size + 2e-5, "%s: float gradient off by %g of %g", adn_net_tensor(b.net, i)->name, worst, size);
+        /* 1e-2 of the largest: float's 1e-6 grows through batch norms over a batch of five, and a
+         * ReLU at zero may differ. A bias before a norm has no gradient but rounding. */
+        ck_assert_msg(worst <= 1e-2 * size + 2e-5, "%s: float gradient off by %g of %g",
+                      adn_net_tensor(b.net, i)->name, worst, size);
         adn_free(g);
     }
     for (int i = 0; i < n; i++) {

@@ -1,4 +1,5 @@
-/* Stop + resume equals no stop, bit for bit, in bp, sync and greedy: weights, momenta, statistics, rows. */
+/* Stop + resume equals no stop, bit for bit, in bp, sync and greedy: weights, momenta, statistics,
+ * rows. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,18 +8,19 @@
 #include "suite.h"
 #include "tiny.h"
 
-static const char *const config = "seed: 3\n"
-                                  "until: 2ep\n"
-                                  "data: {name: cifar10, root: nowhere, batch: 16, augment: [crop 1, flip]}\n"
-                                  "model:\n"
-                                  "  units: [{conv: 6}, {pool: 2, conv: 8}, {residual: 8}]\n"
-                                  "  cuts: [1, 2]\n"
-                                  "aux: {kind: mlp, hidden: 1}\n"
-                                  "edge: {slots: 2}\n"
-                                  "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3, reset_momentum: true,\n"
-                                  "        schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
-                                  "eval: {every: 3st}\n"
-                                  "checkpoint: {every: 4st, keep: {last: 2, best: 1}}\n";
+static const char *const config =
+    "seed: 3\n"
+    "until: 2ep\n"
+    "data: {name: cifar10, root: nowhere, batch: 16, augment: [crop 1, flip]}\n"
+    "model:\n"
+    "  units: [{conv: 6}, {pool: 2, conv: 8}, {residual: 8}]\n"
+    "  cuts: [1, 2]\n"
+    "aux: {kind: mlp, hidden: 1}\n"
+    "edge: {slots: 2}\n"
+    "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3, reset_momentum: true,\n"
+    "        schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
+    "eval: {every: 3st}\n"
+    "checkpoint: {every: 4st, keep: {last: 2, best: 1}}\n";
 
 static adn_dataset_pair data;
 
@@ -27,7 +29,8 @@ static bool same(double a, double b)
     return (isnan(a) && isnan(b)) || a == b;
 }
 
-static void compare_rows(const tiny_rows *whole, const tiny_rows *first, const tiny_rows *second, int n_block)
+static void compare_rows(const tiny_rows *whole, const tiny_rows *first, const tiny_rows *second,
+                         int n_block)
 {
     for (int i = 0; i < whole->n; i++) {
         const adn_epoch_row *a = &whole->rows[i];
@@ -64,7 +67,8 @@ static void stop_and_resume(const char *mode, int64_t stop_at)
     ck_assert_int_eq(info.step, stop_at);
     ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
 
-    tiny_open(&second, conf, &data, &(tiny_options){.dir = dir, .load = path, .load_step = info.step});
+    tiny_open(&second, conf, &data,
+              &(tiny_options){.dir = dir, .load = path, .load_step = info.step});
     ck_assert_int_eq(adn_run_threads(second.run), ADN_OK);
     ck_assert_uint_eq(tiny_run_hash(&whole), tiny_run_hash(&second));
     compare_rows(&whole.rows, &first.rows, &second.rows, whole.plan.n_block);

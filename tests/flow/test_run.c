@@ -1,4 +1,5 @@
-/* Runs as a whole: no allocation in a step, divergence, greedy, odd ends of epochs, every failing call. */
+/* Runs as a whole: no allocation in a step, divergence, greedy, odd ends of epochs, every failing
+ * call. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,16 +8,17 @@
 #include "suite.h"
 #include "tiny.h"
 
-static const char *const config = "seed: 3\n"
-                                  "mode: sync\n"
-                                  "until: 2ep\n"
-                                  "data: {name: cifar10, root: nowhere, batch: 16, augment: [crop 1, flip]}\n"
-                                  "model:\n"
-                                  "  units: [{conv: 6}, {pool: 2, conv: 8}, {residual: 8}]\n"
-                                  "  cuts: [1, 2]\n"
-                                  "aux: {kind: mlp, hidden: 1}\n"
-                                  "edge: {slots: 2}\n"
-                                  "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3}\n";
+static const char *const config =
+    "seed: 3\n"
+    "mode: sync\n"
+    "until: 2ep\n"
+    "data: {name: cifar10, root: nowhere, batch: 16, augment: [crop 1, flip]}\n"
+    "model:\n"
+    "  units: [{conv: 6}, {pool: 2, conv: 8}, {residual: 8}]\n"
+    "  cuts: [1, 2]\n"
+    "aux: {kind: mlp, hidden: 1}\n"
+    "edge: {slots: 2}\n"
+    "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3}\n";
 
 static int64_t calls_at[64];
 static int n_asked;
@@ -40,13 +42,15 @@ START_TEST(a_step_allocates_nothing)
     tiny_data(&data, 320, 20, 8, 8, 3, 4); /* 20 steps an epoch */
     ck_assert_int_eq(adn_plan_create(conf, &data, &plan), ADN_OK);
     ck_assert_int_eq(adn_cpu_open(&dev), ADN_OK);
-    adn_run_conf rc = {.plan = &plan, .data = &data, .dev = dev, .type = ADN_F32, .must_stop = count_calls};
+    adn_run_conf rc = {
+        .plan = &plan, .data = &data, .dev = dev, .type = ADN_F32, .must_stop = count_calls};
     ck_assert_int_eq(adn_run_create(&rc, &run), ADN_OK);
     n_asked = 0;
     ck_assert_int_eq(adn_run_threads(run), ADN_OK);
     ck_assert_int_eq(n_asked, 40);
     for (int i = 1; i < 40; i++) /* the test pass and the epoch's row too */
-        ck_assert_msg(calls_at[i] == calls_at[0], "step %d allocated %lld blocks", i, (long long)(calls_at[i] - calls_at[0]));
+        ck_assert_msg(calls_at[i] == calls_at[0], "step %d allocated %lld blocks", i,
+                      (long long)(calls_at[i] - calls_at[0]));
     adn_run_destroy(run);
     dev->ops->close(dev);
     adn_plan_clear_all(&plan);
@@ -68,19 +72,22 @@ START_TEST(a_loss_that_is_not_finite_ends_the_run_and_names_block_step_and_layer
     ck_assert_int_eq(adn_run_threads(t.run), ADN_DIVERGED);
     ck_assert_msg(strstr(adn_test_log(), "block ") != NULL, "%s", adn_test_log());
     ck_assert_msg(strstr(adn_test_log(), ", step ") != NULL, "%s", adn_test_log());
-    ck_assert_msg(strstr(adn_test_log(), "first layer whose output is not finite is ") != NULL, "%s", adn_test_log());
+    ck_assert_msg(strstr(adn_test_log(), "first layer whose output is not finite is ") != NULL,
+                  "%s", adn_test_log());
     tiny_close(&t);
     adn_config_free(conf);
     tiny_data_clear(&data);
 }
 END_TEST
 
-/* In greedy block 0 learns alone first: exactly what it does in sync. Later it only runs forward. */
+/* In greedy block 0 learns alone first: exactly what it does in sync. Later it only runs forward.
+ */
 START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
 {
     adn_dataset_pair data;
     /* the same bits need the same teams */
-    const char *const same_teams[] = {"mode=greedy", "blocks=[{threads: 1}, {threads: 1}, {threads: 1}]", NULL};
+    const char *const same_teams[] = {"mode=greedy",
+                                      "blocks=[{threads: 1}, {threads: 1}, {threads: 1}]", NULL};
     const char *const sync_teams[] = {"blocks=[{threads: 1}, {threads: 1}, {threads: 1}]", NULL};
     adn_config *sync = tiny_config(config, sync_teams), *greedy = tiny_config(config, same_teams);
     tiny_run a, b;
@@ -90,12 +97,17 @@ START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
     tiny_open(&b, greedy, &data, &(tiny_options){0});
     ck_assert_int_eq(adn_run_threads(a.run), ADN_OK);
     ck_assert_int_eq(adn_run_threads(b.run), ADN_OK);
-    ck_assert_uint_eq(tiny_hash(adn_stage_net(adn_run_stage(a.run, 0)), adn_stage_momenta(adn_run_stage(a.run, 0))),
-                      tiny_hash(adn_stage_net(adn_run_stage(b.run, 0)), adn_stage_momenta(adn_run_stage(b.run, 0))));
-    ck_assert_uint_ne(tiny_hash(adn_stage_net(adn_run_stage(a.run, 1)), adn_stage_momenta(adn_run_stage(a.run, 1))),
-                      tiny_hash(adn_stage_net(adn_run_stage(b.run, 1)), adn_stage_momenta(adn_run_stage(b.run, 1))));
+    ck_assert_uint_eq(tiny_hash(adn_stage_net(adn_run_stage(a.run, 0)),
+                                adn_stage_momenta(adn_run_stage(a.run, 0))),
+                      tiny_hash(adn_stage_net(adn_run_stage(b.run, 0)),
+                                adn_stage_momenta(adn_run_stage(b.run, 0))));
+    ck_assert_uint_ne(tiny_hash(adn_stage_net(adn_run_stage(a.run, 1)),
+                                adn_stage_momenta(adn_run_stage(a.run, 1))),
+                      tiny_hash(adn_stage_net(adn_run_stage(b.run, 1)),
+                                adn_stage_momenta(adn_run_stage(b.run, 1))));
     for (int e = 1; e <= 2; e++) {
-        ck_assert_double_eq(tiny_row(&a.rows, 0, e)->train_loss, tiny_row(&b.rows, 0, e)->train_loss);
+        ck_assert_double_eq(tiny_row(&a.rows, 0, e)->train_loss,
+                            tiny_row(&b.rows, 0, e)->train_loss);
         ck_assert_double_eq(tiny_row(&a.rows, 0, e)->test_loss, tiny_row(&b.rows, 0, e)->test_loss);
         ck_assert_ptr_nonnull(tiny_row(&b.rows, 2, e));
     }
@@ -162,7 +174,8 @@ START_TEST(a_batch_larger_than_the_set_is_one_short_batch)
 }
 END_TEST
 
-/* The n-th failing call of the device, then of our allocator, from n = 1 on: the right status, nothing leaks. */
+/* The n-th failing call of the device, then of our allocator, from n = 1 on: the right status,
+ * nothing leaks. */
 static adn_status whole(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev)
 {
     adn_status st;
@@ -182,7 +195,8 @@ done:
 START_TEST(every_failing_call_gives_its_status_and_leaks_nothing)
 {
     adn_dataset_pair data;
-    const char *const overrides[] = {"until=2st", "model.units=[{conv: 4}, {residual: 4}]", "model.cuts=[1]", NULL};
+    const char *const overrides[] = {"until=2st", "model.units=[{conv: 4}, {residual: 4}]",
+                                     "model.cuts=[1]", NULL};
     adn_config *conf = tiny_config(config, overrides);
     adn_device *cpu, *dev;
     adn_status st = ADN_DEVICE;
@@ -195,7 +209,8 @@ START_TEST(every_failing_call_gives_its_status_and_leaks_nothing)
     for (n = 1; st != ADN_OK; n += n < 40 ? 1 : 7) {
         adn_faulty_arm(dev, n);
         st = whole(conf, &data, dev);
-        ck_assert_msg(st == ADN_OK || st == ADN_DEVICE, "call %lld: %s", (long long)n, adn_status_name(st));
+        ck_assert_msg(st == ADN_OK || st == ADN_DEVICE, "call %lld: %s", (long long)n,
+                      adn_status_name(st));
         ck_assert_int_eq(adn_alloc_live(), live);
     }
     ck_assert_int_gt(n, 100);
@@ -205,7 +220,8 @@ START_TEST(every_failing_call_gives_its_status_and_leaks_nothing)
         adn_alloc_fail_at(n);
         st = whole(conf, &data, dev);
         adn_alloc_fail_at(0);
-        ck_assert_msg(st == ADN_OK || st == ADN_NOMEM, "allocation %lld: %s", (long long)n, adn_status_name(st));
+        ck_assert_msg(st == ADN_OK || st == ADN_NOMEM, "allocation %lld: %s", (long long)n,
+                      adn_status_name(st));
         ck_assert_int_eq(adn_alloc_live(), live);
     }
     dev->ops->close(dev);

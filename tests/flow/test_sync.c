@@ -1,5 +1,6 @@
-/* `sync` against an independent loop: no stages, edges, schedules or threads of the pipeline, just nets one after
- * another. Weights, momenta, statistics, test results and rows must be the same bits. */
+/* `sync` against an independent loop: no stages, edges, schedules or threads of the pipeline, just
+ * nets one after another. Weights, momenta, statistics, test results and rows must be the same
+ * bits. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,20 +10,21 @@
 #include "suite.h"
 #include "tiny.h"
 
-static const char *const four_blocks = "mode: sync\n"
-                                       "seed: 5\n"
-                                       "until: 3ep\n"
-                                       "data: {name: cifar10, root: nowhere, batch: 16, augment: [crop 2, flip, cutout 3]}\n"
-                                       "model:\n"
-                                       "  units: [{conv: 6}, {pool: 2, conv: 8}, {residual: 8}, {residual: 12, stride: 2}]\n"
-                                       "  cuts: every\n"
-                                       "aux: {kind: mlp-sr, conv: 1, hidden: 1, label_smoothing: 0.1}\n"
-                                       "classifier: {hidden: 1}\n"
-                                       "edge: {slots: 2}\n"
-                                       "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3,\n"
-                                       "        schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
-                                       "eval: {every: 1ep}\n"
-                                       "checkpoint: {every: 1ep, keep: {last: 5, best: 1}}\n";
+static const char *const four_blocks =
+    "mode: sync\n"
+    "seed: 5\n"
+    "until: 3ep\n"
+    "data: {name: cifar10, root: nowhere, batch: 16, augment: [crop 2, flip, cutout 3]}\n"
+    "model:\n"
+    "  units: [{conv: 6}, {pool: 2, conv: 8}, {residual: 8}, {residual: 12, stride: 2}]\n"
+    "  cuts: every\n"
+    "aux: {kind: mlp-sr, conv: 1, hidden: 1, label_smoothing: 0.1}\n"
+    "classifier: {hidden: 1}\n"
+    "edge: {slots: 2}\n"
+    "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3,\n"
+    "        schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
+    "eval: {every: 1ep}\n"
+    "checkpoint: {every: 1ep, keep: {last: 5, best: 1}}\n";
 
 enum { MAX_BLOCK = 4 };
 
@@ -49,12 +51,16 @@ static void loop_open(loop *l, const adn_plan *p, const adn_dataset_pair *data)
     for (int j = 0; j < p->n_block; j++) {
         adn_queue_conf qc = {.name = "loop", .n_thread = p->blocks[j].queue.n_thread};
         ck_assert_int_eq(l->dev->ops->queue_create(l->dev, &qc, &l->queue[j]), ADN_OK);
-        adn_net_conf nc = {.spec = &p->blocks[j].spec, .queue = l->queue[j], .type = ADN_F32, .n_batches = p->n_batches};
+        adn_net_conf nc = {.spec = &p->blocks[j].spec,
+                           .queue = l->queue[j],
+                           .type = ADN_F32,
+                           .n_batches = p->n_batches};
         memcpy(nc.batches, p->batches, sizeof(nc.batches));
         ck_assert_int_eq(adn_net_create(&nc, &l->net[j]), ADN_OK);
         ck_assert_int_eq(adn_net_init(l->net[j], conf->model.init, conf->seed), ADN_OK);
         size_t n_decay, n = adn_net_n_param(l->net[j], &n_decay);
-        ck_assert_int_eq(adn_optim_create(l->queue[j], ADN_F32, n, n_decay, &conf->optim, &l->optim[j]), ADN_OK);
+        ck_assert_int_eq(
+            adn_optim_create(l->queue[j], ADN_F32, n, n_decay, &conf->optim, &l->optim[j]), ADN_OK);
         l->x[j + 1] = adn_alloc(adn_shape_count(p->blocks[j].emits) * sizeof(float));
     }
     l->x[0] = adn_alloc(adn_shape_count(p->image));
@@ -87,8 +93,9 @@ static int fill(loop *l, const adn_dataset *set, const uint32_t *order, int firs
     for (int c = 0; c < set->c; c++) black[c] = (uint8_t)lround(255 * l->data->mean[c]);
     for (int i = 0; i < n; i++) {
         uint32_t sample = order != NULL ? order[first + i] : (uint32_t)(first + i);
-        adn_augment(d->augment, order != NULL ? d->n_augment : 0, l->plan->conf->seed, epoch, sample, set->h, set->w, set->c,
-                    black, set->pixels + sample * image, (uint8_t *)l->x[0] + (size_t)i * image);
+        adn_augment(d->augment, order != NULL ? d->n_augment : 0, l->plan->conf->seed, epoch,
+                    sample, set->h, set->w, set->c, black, set->pixels + sample * image,
+                    (uint8_t *)l->x[0] + (size_t)i * image);
         l->labels[i] = (adn_label){set->labels[sample], set->labels[sample], 1};
     }
     return n;
@@ -124,7 +131,9 @@ static void loop_epoch(loop *l, int epoch)
             adn_loss_result r = pass(l, j, n, true);
             loss[j] += r.loss_sum;
             hits[j] += r.hits;
-            ck_assert_int_eq(adn_optim_step(l->optim[j], adn_net_params(l->net[j]), adn_net_grads(l->net[j]), lr, false, l->halt), ADN_OK);
+            ck_assert_int_eq(adn_optim_step(l->optim[j], adn_net_params(l->net[j]),
+                                            adn_net_grads(l->net[j]), lr, false, l->halt),
+                             ADN_OK);
             ck_assert_int_eq(l->dev->ops->queue_sync(l->queue[j]), ADN_OK);
         }
     }
@@ -164,7 +173,8 @@ static void compare_rows(const loop *l, const tiny_rows *rows)
         }
 }
 
-/* 71 = 4 x 16 + 7: the last batch is short; test pass, save and short batch fall on one step. 37 = 2 x 16 + 5. */
+/* 71 = 4 x 16 + 7: the last batch is short; test pass, save and short batch fall on one step. 37 =
+ * 2 x 16 + 5. */
 static void compare(uint64_t jitter, const char *slots)
 {
     adn_dataset_pair data;
@@ -181,7 +191,8 @@ static void compare(uint64_t jitter, const char *slots)
     ck_assert_int_eq(t.n_save, 3);
     for (int j = 0; j < t.plan.n_block; j++) {
         adn_stage *s = adn_run_stage(t.run, j);
-        ck_assert_uint_eq(tiny_hash(adn_stage_net(s), adn_stage_momenta(s)), tiny_hash(l.net[j], adn_optim_momenta(l.optim[j])));
+        ck_assert_uint_eq(tiny_hash(adn_stage_net(s), adn_stage_momenta(s)),
+                          tiny_hash(l.net[j], adn_optim_momenta(l.optim[j])));
     }
     compare_rows(&l, &t.rows);
     loop_close(&l);
@@ -198,7 +209,8 @@ END_TEST
 
 START_TEST(delays_in_queues_and_threads_change_no_bit)
 {
-    for (uint64_t seed = 1; seed <= 4; seed++) compare(seed, seed % 2 == 0 ? "edge.slots=1" : "edge.slots=3");
+    for (uint64_t seed = 1; seed <= 4; seed++)
+        compare(seed, seed % 2 == 0 ? "edge.slots=1" : "edge.slots=3");
 }
 END_TEST
 
@@ -213,7 +225,8 @@ START_TEST(the_net_learns)
     tiny_open(&t, conf, &data, &(tiny_options){0});
     ck_assert_int_eq(adn_run_threads(t.run), ADN_OK);
     for (int j = 0; j < t.plan.n_block; j++)
-        ck_assert_double_lt(tiny_row(&t.rows, j, 12)->train_loss, 0.8 * tiny_row(&t.rows, j, 1)->train_loss);
+        ck_assert_double_lt(tiny_row(&t.rows, j, 12)->train_loss,
+                            0.8 * tiny_row(&t.rows, j, 1)->train_loss);
     tiny_close(&t);
     adn_config_free(conf);
     tiny_data_clear(&data);

@@ -2,10 +2,11 @@
 #include "suite.h"
 #include "tiny.h"
 
-static const char *const config = "mode: sync\nuntil: 2ep\n"
-                                  "data: {name: cifar10, root: nowhere, batch: 8, augment: [flip]}\n"
-                                  "model: {units: [{conv: 4}, {conv: 6}, {residual: 6}], cuts: every}\n"
-                                  "aux: {kind: linear}\nclassifier: {hidden: 0}\nedge: {slots: 1}\n";
+static const char *const config =
+    "mode: sync\nuntil: 2ep\n"
+    "data: {name: cifar10, root: nowhere, batch: 8, augment: [flip]}\n"
+    "model: {units: [{conv: 4}, {conv: 6}, {residual: 6}], cuts: every}\n"
+    "aux: {kind: linear}\nclassifier: {hidden: 0}\nedge: {slots: 1}\n";
 
 int main(void)
 {

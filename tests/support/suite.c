@@ -81,7 +81,8 @@ int adn_suite_run(Suite *suite)
     int n_run = srunner_ntests_run(runner), n_failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     adn_log_sink_set(NULL, NULL);
-    if (n_failed > 0) fprintf(stderr, "the log's end:\n%s", log_text + (n_log > 2000 ? n_log - 2000 : 0));
+    if (n_failed > 0)
+        fprintf(stderr, "the log's end:\n%s", log_text + (n_log > 2000 ? n_log - 2000 : 0));
     for (int i = 0; i < n_dirs; i++)
         if (adn_dir_remove(dirs[i]) != ADN_OK) n_failed++;
     if (n_skipped > 0) printf("%d of %d skipped\n", n_skipped, n_run);

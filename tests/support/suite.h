@@ -16,7 +16,8 @@ void adn_test_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * ../shared/data beside the source tree. NULL where there is none. Static memory. */
 const char *adn_test_data(const char *name);
 
-/* A fresh empty folder under $TMPDIR; removed when the program ends. Static memory, one a call (at most 256). */
+/* A fresh empty folder under $TMPDIR; removed when the program ends. Static memory, one a call (at
+ * most 256). */
 const char *adn_test_dir(void);
 
 /* Log lines since the last call of adn_test_log_clear, joined by newlines. The suite keeps them and

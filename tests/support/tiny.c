@@ -15,14 +15,16 @@ static void fill_split(adn_dataset *s, int n, int h, int w, int c, int classes, 
 
     ADN_ASSERT(pixels != NULL && labels != NULL);
     for (int i = 0; i < n; i++) {
-        labels[i] = (uint8_t)(adn_rng_draw(seed, ADN_RNG_TEST, 1, (uint64_t)i).u[0] % (uint32_t)classes);
+        labels[i] =
+            (uint8_t)(adn_rng_draw(seed, ADN_RNG_TEST, 1, (uint64_t)i).u[0] % (uint32_t)classes);
         for (size_t k = 0; k < image; k++) {
             uint32_t noise = adn_rng_draw(seed, ADN_RNG_TEST, 2 + (uint64_t)i, k).u[0] % 120;
             uint32_t sign = (k / (size_t)c % (size_t)classes) == labels[i] ? 110 : 20;
             pixels[(size_t)i * image + k] = (uint8_t)(noise + sign);
         }
     }
-    *s = (adn_dataset){.n = n, .h = h, .w = w, .c = c, .classes = classes, .pixels = pixels, .labels = labels};
+    *s = (adn_dataset){
+        .n = n, .h = h, .w = w, .c = c, .classes = classes, .pixels = pixels, .labels = labels};
 }
 
 void tiny_data(adn_dataset_pair *out, int n_train, int n_test, int h, int w, int c, int classes)
@@ -88,7 +90,8 @@ static void count_save(void *user, const adn_ckpt_info *info)
     ((tiny_run *)user)->n_save++;
 }
 
-void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data, const tiny_options *o)
+void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data,
+               const tiny_options *o)
 {
     *t = (tiny_run){.stop_at = o->stop_at, .first_step = o->load_step, .dev = o->dev};
     ADN_ASSERT(adn_plan_create(conf, data, &t->plan) == ADN_OK);

@@ -1,14 +1,17 @@
-/* Tiny experiments for tests: images that a test makes, configs from text, a run that keeps its rows. */
+/* Tiny experiments for tests: images that a test makes, configs from text, a run that keeps its
+ * rows. */
 #ifndef ADN_TEST_TINY_H
 #define ADN_TEST_TINY_H
 
 #include "pipeline/pipeline.h"
 
-/* Images of h x w x c whose class shows in their pixels (so that a net learns something) under noise. */
+/* Images of h x w x c whose class shows in their pixels (so that a net learns something) under
+ * noise. */
 void tiny_data(adn_dataset_pair *out, int n_train, int n_test, int h, int w, int c, int classes);
 void tiny_data_clear(adn_dataset_pair *data);
 
-/* A config from YAML text (without its `version` line), with overrides ("a.b=c", NULL ends). Asserts. */
+/* A config from YAML text (without its `version` line), with overrides ("a.b=c", NULL ends).
+ * Asserts. */
 adn_config *tiny_config(const char *yaml, const char *const *overrides);
 
 enum { TINY_ROWS = 256 };
@@ -23,25 +26,27 @@ typedef struct tiny_run { /* a plan, a device and a pipeline on them */
     adn_device *dev;
     adn_run *run;
     tiny_rows rows;
-    int64_t stop_at;   /* source steps after which it is asked to stop; 0: never */
-    int64_t asked;     /* times the source asked */
+    int64_t stop_at; /* source steps after which it is asked to stop; 0: never */
+    int64_t asked;   /* times the source asked */
     int64_t first_step;
     int n_save;
 } tiny_run;
 typedef struct tiny_options {
-    adn_type type;     /* ADN_F32 by default (0) */
+    adn_type type; /* ADN_F32 by default (0) */
     uint64_t jitter;
-    const char *dir;   /* checkpoints go there; NULL: none */
-    const char *load;  /* a checkpoint folder to start from; NULL: none */
+    const char *dir;  /* checkpoints go there; NULL: none */
+    const char *load; /* a checkpoint folder to start from; NULL: none */
     int64_t load_step;
     int64_t stop_at;
-    adn_device *dev;   /* taken; NULL: the cpu device */
+    adn_device *dev; /* taken; NULL: the cpu device */
 } tiny_options;
 /* Builds; asserts. */
-void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data, const tiny_options *o);
+void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data,
+               const tiny_options *o);
 void tiny_close(tiny_run *t);
 
-/* Parameters, statistics and momenta of a net as one number: FNV-1a over their doubles in PyTorch's order. */
+/* Parameters, statistics and momenta of a net as one number: FNV-1a over their doubles in PyTorch's
+ * order. */
 uint64_t tiny_hash(adn_net *net, void *momenta);
 uint64_t tiny_run_hash(tiny_run *t); /* of all blocks */
 

@@ -1,4 +1,5 @@
-/* The local edge: order, blocking, ends, markers, and a stress of two queues that pass numbers on. */
+/* The local edge: order, blocking, ends, markers, and a stress of two queues that pass numbers on.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,8 +14,11 @@ static adn_queue *in, *out;
 static void setup(void)
 {
     ck_assert_int_eq(adn_cpu_open(&dev), ADN_OK);
-    ck_assert_int_eq(dev->ops->queue_create(dev, &(adn_queue_conf){.name = "in", .n_thread = 1}, &in), ADN_OK);
-    ck_assert_int_eq(dev->ops->queue_create(dev, &(adn_queue_conf){.name = "out", .n_thread = 1, .jitter = 5}, &out), ADN_OK);
+    ck_assert_int_eq(
+        dev->ops->queue_create(dev, &(adn_queue_conf){.name = "in", .n_thread = 1}, &in), ADN_OK);
+    ck_assert_int_eq(dev->ops->queue_create(
+                         dev, &(adn_queue_conf){.name = "out", .n_thread = 1, .jitter = 5}, &out),
+                     ADN_OK);
 }
 
 static void teardown(void)
@@ -27,9 +31,11 @@ static void teardown(void)
 static adn_edge *edge_of(int n_slot)
 {
     adn_edge *e;
-    adn_edge_conf conf = {.dev = dev, .n_slot = {n_slot, 1}, .shape = {2, 1, 1, 4}, .type = ADN_F32};
+    adn_edge_conf conf = {
+        .dev = dev, .n_slot = {n_slot, 1}, .shape = {2, 1, 1, 4}, .type = ADN_F32};
     ck_assert_int_eq(adn_edge_create(&conf, &e), ADN_OK);
-    ck_assert_uint_eq(adn_edge_slot_bytes(&conf), 2 * 4 * sizeof(float) + 2 * (sizeof(adn_label) + sizeof(uint32_t)));
+    ck_assert_uint_eq(adn_edge_slot_bytes(&conf),
+                      2 * 4 * sizeof(float) + 2 * (sizeof(adn_label) + sizeof(uint32_t)));
     return e;
 }
 
@@ -132,7 +138,8 @@ static adn_status wait_on_edge(void *user)
 {
     waiter *w = user;
     adn_slot *s = NULL;
-    return w->takes ? adn_edge_take(w->e, ADN_LANE_TRAIN, out, &s) : adn_edge_acquire(w->e, ADN_LANE_TRAIN, in, &s);
+    return w->takes ? adn_edge_take(w->e, ADN_LANE_TRAIN, out, &s)
+                    : adn_edge_acquire(w->e, ADN_LANE_TRAIN, in, &s);
 }
 
 START_TEST(who_waits_is_seen_and_an_abort_wakes_them)
@@ -143,7 +150,8 @@ START_TEST(who_waits_is_seen_and_an_abort_wakes_them)
         adn_thread t;
         if (!w.takes) push(e, 0);
         ck_assert_int_eq(adn_thread_start(&t, "waiter", wait_on_edge, &w), ADN_OK);
-        while (!(w.takes ? adn_edge_counts(e).consumer_waits : adn_edge_counts(e).producer_waits)) sched_yield();
+        while (!(w.takes ? adn_edge_counts(e).consumer_waits : adn_edge_counts(e).producer_waits))
+            sched_yield();
         adn_edge_abort(e);
         ck_assert_int_eq(adn_thread_join(&t), ADN_STOPPED);
         done_with(e);
@@ -151,7 +159,8 @@ START_TEST(who_waits_is_seen_and_an_abort_wakes_them)
 }
 END_TEST
 
-/* A producer and a consumer thread, queues of their own, delays: every batch arrives whole and in order. */
+/* A producer and a consumer thread, queues of their own, delays: every batch arrives whole and in
+ * order. */
 enum { N_STRESS = 3000 };
 
 static adn_status produce(void *user)

@@ -17,15 +17,17 @@ struct adn_cpu_op {
 typedef struct adn_cpu_layout adn_cpu_layout;
 struct adn_cpu_layout {
     adn_layout base;
-    void *impl; /* of the family that made it; NULL: the loops' order, [o][kernel][kernel][i]; linear [o][h][w][i] */
+    void *impl; /* of the family that made it; NULL: the loops' order, [o][kernel][kernel][i];
+                   linear [o][h][w][i] */
     void (*impl_free)(void *impl);
     /* Between PyTorch's order (doubles) and this layout. */
     adn_status (*import_)(const adn_cpu_layout *l, void *dst, const double *src);
     adn_status (*export_)(const adn_cpu_layout *l, double *dst, const void *src);
 };
 
-/* A way to run a kind of operation. plan fills op->run (and impl, base.workspace_bytes, base.algo), on the
- * worker; ADN_END: not for this descriptor, ask the next one. op is zeroed but for base.desc and base.queue. */
+/* A way to run a kind of operation. plan fills op->run (and impl, base.workspace_bytes, base.algo),
+ * on the worker; ADN_END: not for this descriptor, ask the next one. op is zeroed but for base.desc
+ * and base.queue. */
 typedef struct adn_cpu_way {
     const char *algo;
     adn_status (*plan)(adn_cpu_op *op);
@@ -33,14 +35,17 @@ typedef struct adn_cpu_way {
 
 /* In order of preference; the loops come last (ways.c). Each list ends with a NULL plan. */
 extern const adn_cpu_way *const adn_cpu_ways[ADN_N_OP];
-/* Fills a layout for this forward descriptor: oneDNN's blocked one, or the loops' order. ADN_END likewise. */
+/* Fills a layout for this forward descriptor: oneDNN's blocked one, or the loops' order. ADN_END
+ * likewise. */
 extern adn_status (*const adn_cpu_layout_ways[])(adn_cpu_layout *l, const adn_op_desc *fwd);
 
-/* The loops, compiled for float and double (ref_*.c): the truth that everything is compared with. */
+/* The loops, compiled for float and double (ref_*.c): the truth that everything is compared with.
+ */
 typedef void (*adn_ref_fn)(const adn_op_desc *d, const adn_op_args *args);
 adn_ref_fn adn_ref_float(adn_op_kind kind);
 adn_ref_fn adn_ref_double(adn_op_kind kind);
-adn_status adn_ref_plan(adn_cpu_op *op); /* the loops as a way: takes every descriptor in the loops' layout */
+adn_status
+adn_ref_plan(adn_cpu_op *op); /* the loops as a way: takes every descriptor in the loops' layout */
 adn_status adn_ref_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 
 /* queue.c. Commands are copied in; a full queue makes the host wait. */
@@ -51,7 +56,8 @@ adn_status adn_cpu_queue_profile(adn_queue *q, adn_profile *out);
 adn_status adn_cpu_queue_run(const adn_cpu_op *op, const adn_op_args *args);
 adn_status adn_cpu_queue_copy(adn_queue *q, void *dst, const void *src, size_t bytes);
 adn_status adn_cpu_queue_fill(adn_queue *q, void *dst, int byte, size_t bytes);
-double adn_cpu_work_s(int n_thread); /* on the worker: seconds of work of a team of that size so far */
+double
+adn_cpu_work_s(int n_thread); /* on the worker: seconds of work of a team of that size so far */
 adn_status adn_cpu_queue_rates(adn_queue *q, adn_rates *out); /* cpu_rates.c */
 /* Runs fn(user) on the worker, in order, and waits for it: planning. Gives what fn returned. */
 adn_status adn_cpu_queue_call(adn_queue *q, adn_status (*fn)(void *user), void *user);

@@ -1,11 +1,12 @@
-/* The floors of this machine for a queue's team: multiply-adds from registers, copies of main memory. */
+/* The floors of this machine for a queue's team: multiply-adds from registers, copies of main
+ * memory. */
 #include <omp.h>
 #include <string.h>
 
 #include "device/cpu/cpu.h"
 
 enum {
-    N_ACC = 10,           /* independent sums: at least latency times issue width, at most the registers */
+    N_ACC = 10, /* independent sums: at least latency times issue width, at most the registers */
     N_ROUND = 1 << 21,    /* rounds between two looks at the clock: some 10 ms */
     COPY_BYTES = 64 << 20 /* each way; beyond any last-level share of two cores */
 };
@@ -38,7 +39,8 @@ static peak widest(void)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f")) return (peak){adds_avx512, 16};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return (peak){adds_avx2, 8};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return (peak){adds_avx2, 8};
 #endif
     return (peak){adds_plain, 4};
 }
@@ -89,7 +91,8 @@ static adn_status measure(void *user)
 
 adn_status adn_cpu_queue_rates(adn_queue *q, adn_rates *out)
 {
-    struct rates_call call = {.out = out, .src = adn_alloc(COPY_BYTES), .dst = adn_alloc(COPY_BYTES)};
+    struct rates_call call = {
+        .out = out, .src = adn_alloc(COPY_BYTES), .dst = adn_alloc(COPY_BYTES)};
     adn_status st = ADN_NOMEM;
 
     if (call.src != NULL && call.dst != NULL)

@@ -7,9 +7,14 @@
 #else
 #define FAST(...) __VA_ARGS__,
 #endif
-#define LOOPS {"loops", adn_ref_plan}, {NULL, NULL}
+#define LOOPS                                                                                      \
+    {"loops", adn_ref_plan},                                                                       \
+    {                                                                                              \
+        NULL, NULL                                                                                 \
+    }
 
-static const adn_cpu_way conv[] = {FAST({"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan}) LOOPS};
+static const adn_cpu_way conv[] = {FAST({"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan})
+                                       LOOPS};
 static const adn_cpu_way linear[] = {FAST({"direct", adn_direct_plan}) LOOPS};
 static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) LOOPS};
 static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) LOOPS};

@@ -1,9 +1,11 @@
 /* The cpu device's queues: a worker thread that runs commands in order, and events.
  *
- * This file is compiled without ThreadSanitizer and locks by raw futexes, so that the queue's own hand-over
- * orders nothing that the sanitizer sees. What is announced to it is exactly what a stream promises: enqueue
- * -> run, the order within a queue, event record -> wait, and a host's wait. A missing event_wait between two
- * queues is then a reported race. Asking an event, and waiting for room in the ring, announce nothing. */
+ * This file is compiled without ThreadSanitizer and locks by raw futexes, so that the queue's own
+ * hand-over orders nothing that the sanitizer sees. What is announced to it is exactly what a
+ * stream promises: enqueue
+ * -> run, the order within a queue, event record -> wait, and a host's wait. A missing event_wait
+ * between two queues is then a reported race. Asking an event, and waiting for room in the ring,
+ * announce nothing. */
 #define _GNU_SOURCE
 #include "device/cpu/cpu.h"
 
@@ -31,7 +33,15 @@ void __tsan_write_range(void *addr, unsigned long bytes);
 #define __tsan_write_range(addr, bytes) ((void)(addr), (void)(bytes))
 #endif
 
-typedef enum cmd_kind { CMD_RUN, CMD_COPY, CMD_FILL, CMD_CALL, CMD_RECORD, CMD_WAIT, CMD_QUIT } cmd_kind;
+typedef enum cmd_kind {
+    CMD_RUN,
+    CMD_COPY,
+    CMD_FILL,
+    CMD_CALL,
+    CMD_RECORD,
+    CMD_WAIT,
+    CMD_QUIT
+} cmd_kind;
 
 typedef struct cpu_event {
     adn_event base;
@@ -64,7 +74,9 @@ typedef struct cmd {
     } u;
 } cmd;
 
-enum { RING = 512 }; /* commands: two steps of the deepest block fit, so run-ahead never waits for room */
+enum {
+    RING = 512
+}; /* commands: two steps of the deepest block fit, so run-ahead never waits for room */
 
 typedef struct cpu_queue {
     adn_queue base;
@@ -73,9 +85,9 @@ typedef struct cpu_queue {
     char order;                        /* its address stands for "enqueued before run" */
     char ended;                        /* ... for "run before the host's wait returned" */
     adn_thread thread;
-    adn_status start;                  /* of the worker's own settings */
-    _Atomic adn_status failed;         /* first failure of the queue's work */
-    adn_profile profile;               /* the worker's; read after a sync */
+    adn_status start;          /* of the worker's own settings */
+    _Atomic adn_status failed; /* first failure of the queue's work */
+    adn_profile profile;       /* the worker's; read after a sync */
     uint64_t jitter;
 } cpu_queue;
 
@@ -123,8 +135,8 @@ static void announce_ranges(const adn_cpu_op *op, const adn_op_args *args)
     }
 }
 
-/* A worker alone counts its own processor's time: workers may share cores, and waiting for one is no work. A team
- * counts time that goes by. */
+/* A worker alone counts its own processor's time: workers may share cores, and waiting for one is
+ * no work. A team counts time that goes by. */
 double adn_cpu_work_s(int n_thread)
 {
     struct timespec t;
@@ -167,7 +179,9 @@ static void obey(cpu_queue *q, const cmd *c)
         __tsan_write_range(c->u.mem.dst, c->u.mem.bytes);
         memset(c->u.mem.dst, c->u.mem.byte, c->u.mem.bytes);
         break;
-    case CMD_CALL: *c->u.call.result = c->u.call.fn(c->u.call.user); break;
+    case CMD_CALL:
+        *c->u.call.result = c->u.call.fn(c->u.call.user);
+        break;
     case CMD_RECORD:
         __tsan_release(c->u.event.e);
         atomic_fetch_add(&c->u.event.e->done, 1);
@@ -177,7 +191,8 @@ static void obey(cpu_queue *q, const cmd *c)
         wait_count(&c->u.event.e->done, c->u.event.target);
         __tsan_acquire(c->u.event.e);
         break;
-    case CMD_QUIT: break;
+    case CMD_QUIT:
+        break;
     }
 }
 
@@ -236,7 +251,8 @@ adn_status adn_cpu_queue_create(adn_device *dev, const adn_queue_conf *conf, adn
         st = ADN_FAIL(ADN_NOMEM, "cpu: no memory for a queue");
         goto fail;
     }
-    ADN_TRY(st, adn_thread_start(&q->thread, conf->name != NULL ? conf->name : "queue", work, q), fail);
+    ADN_TRY(st, adn_thread_start(&q->thread, conf->name != NULL ? conf->name : "queue", work, q),
+            fail);
     cmd nothing = {.kind = CMD_FILL};
     push(q, &nothing); /* its end says that the worker's settings stand */
     wait_all(q);
