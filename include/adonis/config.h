@@ -130,9 +130,9 @@ typedef struct adn_config {
 } adn_config;
 
 /* Reads, overrides (each "section.key=value"), checks: keys, types, ranges and what the keys say
- * about each other; opens neither data nor device. Errors and warnings are logged as product.md
- * shows them. ADN_BADCONF for all the user's mistakes. path NULL (data commands): defaults and
- * overrides alone. */
+ * about each other; opens neither data nor device. Errors and warnings are logged with
+ * their place and a caret. ADN_BADCONF for all the user's mistakes. path NULL (data commands):
+ * defaults and overrides alone. */
 adn_status adn_config_load(const char *path, const char *const *overrides, int n_override,
                            adn_config **out) ADN_MUST_USE;
 void adn_config_free(adn_config *conf); /* takes NULL */

@@ -1,4 +1,4 @@
-/* Messages about a place in a config, as product.md shows them, and guesses by edit distance. */
+/* Messages about a place in a config, and guesses by edit distance. */
 #include "config/parse.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* The run directory: <runs>/<name>/ of product.md. One process holds it; append-only files survive
+/* The run directory: <runs>/<name>/. One process holds it; append-only files survive
  * a kill at any byte. Rows, events and status may come from any thread. */
 #ifndef ADN_RUNDIR_H
 #define ADN_RUNDIR_H

@@ -1,4 +1,4 @@
-/* Safetensors files (product.md, Formats): 8 bytes of little-endian N, N bytes of JSON, data.
+/* Safetensors files: 8 bytes of little-endian N, N bytes of JSON, data.
  * Written with data from a multiple of 64; read as untrusted bytes, all of them checked first. */
 #ifndef ADN_SAFETENSORS_H
 #define ADN_SAFETENSORS_H

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what PyTorch makes of 20 steps of backpropagation: the yardstick of mode `bp` (design.md 11).
+"""Records what PyTorch makes of 20 steps of backpropagation: the yardstick of mode `bp`.
 
 Weights and batches come from a formula that the C tests evaluate too (formula.h). Each net runs in float64 and in
 float32, and tests/data/bp_<net>.txt gets a line for each step and quantity. Run in the tree's root:

@@ -103,7 +103,7 @@ def linears(layers, n_hidden, width):
 
 
 def auxiliary_head(c, side, n_conv):
-    """MLP-SR (methods.md 1.3); without convolutions MLP."""
+    """MLP-SR (Belilovsky et al. 2020); without convolutions MLP."""
     layers = OrderedDict(average=nn.AdaptiveAvgPool2d(math.ceil(side / 4)))
     for i in range(1, n_conv + 1):
         layers[f"conv{i}"] = nn.Conv2d(c, c, 1, bias=False)
