@@ -85,7 +85,7 @@ static place place_of(const adn_tick *tick, int b)
 {
     int64_t in_epoch = ADN_MAX(1, tick->epoch_steps), until = tick->block_until_steps;
     int64_t done = tick->blocks[b].steps, n = until > 0 ? (until + in_epoch - 1) / in_epoch : 0;
-    int64_t epoch = done / in_epoch;
+    int64_t epoch = done > 0 ? (done - 1) / in_epoch : 0; /* ended, while it is tested: its 100% */
 
     if (n > 0 && epoch >= n) epoch = n - 1; /* done: 100% of the last, not 0% of one more */
     int64_t first = epoch * in_epoch;
