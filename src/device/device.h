@@ -206,8 +206,9 @@ typedef struct adn_device_ops {
     void (*release)(adn_device *dev, void *p);
 
     adn_status (*queue_create)(adn_device *dev, const adn_queue_conf *conf, adn_queue **out);
-    void (*queue_destroy)(adn_queue *q);    /* after all that was enqueued */
-    adn_status (*queue_sync)(adn_queue *q); /* the host waits for all of it */
+    void (*queue_destroy)(adn_queue *q); /* after all that was enqueued */
+    adn_status (*queue_sync)(
+        adn_queue *q); /* the host waits for all of it, also when it then gives a failure */
     adn_status (*queue_profile)(
         adn_queue *q,
         adn_profile *out); /* syncs; gives what was counted and starts anew. out NULL: starts */

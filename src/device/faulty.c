@@ -62,10 +62,13 @@ static void faulty_queue_destroy(adn_queue *q)
     if (q != NULL) inner_ops(q->dev)->queue_destroy(q);
 }
 
+/* A wait that fails has waited all the same: what was enqueued no longer touches the caller's
+ * memory. */
 static adn_status faulty_queue_sync(adn_queue *q)
 {
+    adn_status st = inner_ops(q->dev)->queue_sync(q);
     ENTER(q->dev, "queue_sync");
-    return inner_ops(q->dev)->queue_sync(q);
+    return st;
 }
 
 static adn_status faulty_queue_profile(adn_queue *q, adn_profile *out)
@@ -107,8 +110,9 @@ static adn_status faulty_event_wait(adn_queue *q, adn_event *e)
 
 static adn_status faulty_event_sync(adn_event *e)
 {
+    adn_status st = inner_ops(e->dev)->event_sync(e);
     ENTER(e->dev, "event_sync");
-    return inner_ops(e->dev)->event_sync(e);
+    return st;
 }
 
 static bool faulty_event_query(const adn_event *e)

@@ -177,13 +177,21 @@ done:
     return st;
 }
 
+/* A run that was killed between its last checkpoint and its end has no step left. */
+static bool is_at_end(const adn_source *s)
+{
+    const adn_plan *p = s->run->plan;
+    int n_phase = p->conf->mode == ADN_MODE_GREEDY ? p->n_block : 1;
+    return p->until_steps > 0 && atomic_load(&s->steps) >= p->until_steps * n_phase;
+}
+
 adn_status adn_source_work(void *user)
 {
     adn_source *s = user;
     adn_run *r = s->run;
     adn_status st = ADN_OK;
     double start = adn_now();
-    bool is_over = false;
+    bool is_over = is_at_end(s);
 
     while (st == ADN_OK && !is_over) {
         if (r->conf.must_stop != NULL && r->conf.must_stop(r->conf.user)) {

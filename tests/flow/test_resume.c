@@ -98,6 +98,44 @@ START_TEST(greedy_resumes_exactly)
 }
 END_TEST
 
+/* Killed between the last checkpoint and the end: there is no step left to make. */
+START_TEST(a_run_resumed_at_its_end_makes_no_step)
+{
+    static const char *const modes[] = {"mode=bp", "mode=sync", "mode=greedy"};
+    for (int m = 0; m < 3; m++)
+        for (int odd = 0; odd < 2; odd++) { /* the end of an epoch, and the middle of one */
+            const char *const overrides[] = {modes[m], odd ? "until=7st" : "until=2ep", NULL};
+            const char *dir = adn_test_dir();
+            adn_config *conf = tiny_config(config, overrides);
+            tiny_run whole, again;
+            adn_ckpt_info info;
+            char *path = NULL;
+
+            tiny_open(&whole, conf, &data, &(tiny_options){.dir = dir});
+            ck_assert_int_eq(adn_run_threads(whole.run), ADN_OK);
+            ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
+            ck_assert_int_eq(info.step, (odd ? 7 : 10) * (m == 2 ? 3 : 1));
+            ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
+            tiny_open(&again, conf, &data,
+                      &(tiny_options){.dir = dir, .load = path, .load_step = info.step});
+            ck_assert_int_eq(adn_run_threads(again.run), ADN_OK);
+            ck_assert_int_eq(adn_run_step(again.run), info.step);
+            ck_assert_uint_eq(tiny_run_hash(&whole), tiny_run_hash(&again));
+            ck_assert_int_eq(again.rows.n, odd ? whole.plan.n_block : 0); /* the open epoch's */
+            for (int i = 0; i < again.rows.n; i++) {
+                const adn_epoch_row *a = &again.rows.rows[i];
+                const adn_epoch_row *b = tiny_row(&whole.rows, a->block, a->epoch);
+                ck_assert_double_eq(a->train_loss, b->train_loss);
+                ck_assert(same(a->test_loss, b->test_loss));
+            }
+            adn_free(path);
+            tiny_close(&whole);
+            tiny_close(&again);
+            adn_config_free(conf);
+        }
+}
+END_TEST
+
 int main(void)
 {
     tiny_data(&data, 69, 21, 8, 8, 3, 4);
@@ -107,6 +145,7 @@ int main(void)
     tcase_add_test(tc, bp_resumes_exactly);
     tcase_add_test(tc, sync_resumes_exactly);
     tcase_add_test(tc, greedy_resumes_exactly);
+    tcase_add_test(tc, a_run_resumed_at_its_end_makes_no_step);
     suite_add_tcase(suite, tc);
     int result = adn_suite_run(suite);
     tiny_data_clear(&data);
