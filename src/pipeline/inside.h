@@ -24,6 +24,8 @@ typedef struct adn_source { /* the loader's host thread: batches, test passes an
     _Atomic int64_t steps; /* finished source steps */
     int64_t saved_step;    /* the last marker's, or the checkpoint's that was loaded */
     bool was_stopped;
+    double before_s; /* trained before this process, of a run that ends by time */
+    double began_s;  /* the clock when training began, those seconds taken off */
 } adn_source;
 
 typedef struct adn_worker { /* a stage's host thread */

@@ -69,6 +69,8 @@ adn_status adn_run_set_dir(adn_run *r, const char *run_dir) ADN_MUST_USE;
 /* Loads checkpoint folder `dir`, made after `step` source steps. with_optim false: for evaluation.
  */
 adn_status adn_run_load(adn_run *r, const char *dir, int64_t step, bool with_optim) ADN_MUST_USE;
+/* Seconds trained before, of a run that ends by time and was loaded. */
+void adn_run_set_seconds(adn_run *r, double seconds);
 /* Runs to the end on host threads: ADN_OK, ADN_STOPPED (asked to; saved), or the first failure. */
 adn_status adn_run_threads(adn_run *r) ADN_MUST_USE;
 /* One test pass, every head: rows of test_loss and test_top1 to on_row. The pipeline is at rest. */

@@ -124,9 +124,16 @@ done:
     return st;
 }
 
+void adn_run_set_seconds(adn_run *r, double seconds)
+{
+    r->source.before_s = seconds;
+}
+
 adn_status adn_run_threads(adn_run *r)
 {
     adn_status st = ADN_OK;
+
+    r->source.began_s = adn_now() - r->source.before_s;
 
     for (int j = 0; j < r->plan->n_block; j++)
         ADN_TRY(st,

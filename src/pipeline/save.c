@@ -80,11 +80,13 @@ static adn_status enter(adn_saver *s, int64_t step, open_save **out)
         if (!s->saves[i].is_open) o = &s->saves[i];
     ADN_ASSERT(o != NULL);
     *o = (open_save){.step = step, .is_open = true};
-    o->info = (adn_ckpt_info){.epoch = (int)(step / p->epoch_batches),
-                              .batch = (int)(step % p->epoch_batches),
-                              .step = step,
-                              .n_block = p->n_block,
-                              .score = NAN};
+    o->info =
+        (adn_ckpt_info){.epoch = (int)(step / p->epoch_batches),
+                        .batch = (int)(step % p->epoch_batches),
+                        .step = step,
+                        .n_block = p->n_block,
+                        .seconds = p->until_steps > 0 ? 0 : adn_now() - s->run->source.began_s,
+                        .score = NAN};
     *out = o;
     return forgive(o, adn_ckpt_begin(s->run->run_dir, &o->info, &o->dir));
 }

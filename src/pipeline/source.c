@@ -124,7 +124,7 @@ typedef struct ahead {
     bool ends_run;
 } ahead;
 
-static ahead look_ahead(adn_source *s, int64_t step, double phase_start)
+static ahead look_ahead(adn_source *s, int64_t step)
 {
     const adn_plan *p = s->run->plan;
     int64_t max = s->run->conf.max_steps;
@@ -135,7 +135,7 @@ static ahead look_ahead(adn_source *s, int64_t step, double phase_start)
         if (is_greedy) a.learner = (int)(step / p->until_steps);
         a.ends_phase = (step + 1) % p->until_steps == 0;
     } else {
-        a.ends_phase = adn_now() - phase_start >= p->until_s;
+        a.ends_phase = adn_now() - s->began_s >= p->until_s;
     }
     a.ends_run = a.ends_phase && (!is_greedy || a.learner == p->n_block - 1);
     if (max > 0 && step + 1 >= max) a.ends_run = true;
@@ -149,13 +149,13 @@ static adn_status mark(adn_source *s, int64_t done)
     return adn_edge_mark(s->run->edges[0], done - 1);
 }
 
-static adn_status one_step(adn_source *s, double phase_start, bool *is_over)
+static adn_status one_step(adn_source *s, bool *is_over)
 {
     adn_run *r = s->run;
     const adn_plan *p = r->plan;
     adn_slot *slot = NULL;
     int64_t step = atomic_load(&s->steps);
-    ahead a = look_ahead(s, step, phase_start);
+    ahead a = look_ahead(s, step);
     int index = 0;
     adn_status st;
 
@@ -182,7 +182,10 @@ static bool is_at_end(const adn_source *s)
 {
     const adn_plan *p = s->run->plan;
     int n_phase = p->conf->mode == ADN_MODE_GREEDY ? p->n_block : 1;
-    return p->until_steps > 0 && atomic_load(&s->steps) >= p->until_steps * n_phase;
+    int64_t steps = atomic_load(&s->steps);
+
+    if (p->until_steps < 0) return steps > 0 && adn_now() - s->began_s >= p->until_s;
+    return steps >= p->until_steps * n_phase;
 }
 
 adn_status adn_source_work(void *user)
@@ -190,7 +193,6 @@ adn_status adn_source_work(void *user)
     adn_source *s = user;
     adn_run *r = s->run;
     adn_status st = ADN_OK;
-    double start = adn_now();
     bool is_over = is_at_end(s);
 
     while (st == ADN_OK && !is_over) {
@@ -199,7 +201,7 @@ adn_status adn_source_work(void *user)
             st = mark(s, atomic_load(&s->steps));
             break;
         }
-        st = one_step(s, start, &is_over);
+        st = one_step(s, &is_over);
     }
     if (st != ADN_OK) adn_run_fail(r, st);
     adn_edge_close(r->edges[0]);

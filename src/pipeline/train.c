@@ -211,6 +211,7 @@ static adn_status load_newest(training *t)
                         info.n_block, t->plan.n_block);
     ADN_TRY(st, adn_ckpt_path(adn_rundir_path(t->dir), info.name, &path), done);
     ADN_TRY(st, adn_run_load(t->run, path, info.step, true), done);
+    adn_run_set_seconds(t->run, info.seconds);
     for (int j = 0; j < t->plan.n_block; j++)
         epochs[j] = (int)(adn_stage_look(adn_run_stage(t->run, j)).samples / t->plan.epoch_samples);
     st = adn_rundir_cut_block_rows(t->dir, epochs, t->plan.n_block);

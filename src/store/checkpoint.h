@@ -15,8 +15,10 @@ typedef struct adn_ckpt_info {
     int epoch, batch; /* epochs finished by the source, batches of the next already learned */
     int64_t step;     /* source steps finished */
     int n_block;
-    double score;  /* last block's test top-1 in percent; NaN: not measured */
-    bool is_whole; /* manifest present and well-formed, files there with its sizes */
+    double seconds; /* trained so far, of a run that ends by time; else 0: the same state is the
+                       same bytes */
+    double score;   /* last block's test top-1 in percent; NaN: not measured */
+    bool is_whole;  /* manifest present and well-formed, files there with its sizes */
     /* filled by list and newest: */
     int64_t bytes;         /* of all its files, by the manifest */
     bool is_last, is_best; /* the links point to it */

@@ -124,6 +124,7 @@ static void put_manifest(adn_json *j, const adn_manifest *m)
     adn_json_int(j, "batch", info->batch);
     adn_json_int(j, "step", info->step);
     adn_json_int(j, "blocks", info->n_block);
+    if (info->seconds > 0) adn_json_number(j, "seconds", info->seconds);
     adn_json_number(j, "score", info->score);
     adn_json_open(j, "files", '[');
     for (int i = 0; i < m->n_file; i++) {
@@ -206,6 +207,7 @@ static bool take_info(const json_t *root, const char *name, adn_ckpt_info *info)
 {
     int64_t version, epoch, batch, n_block;
     const json_t *score = json_object_get(root, "score");
+    const json_t *seconds = json_object_get(root, "seconds");
 
     if (!take_int(root, "version", VERSION, &version) || version != VERSION ||
         !take_int(root, "epoch", INT32_MAX, &epoch) ||
@@ -214,6 +216,8 @@ static bool take_info(const json_t *root, const char *name, adn_ckpt_info *info)
         !take_int(root, "blocks", INT32_MAX, &n_block))
         return false;
     if (!json_is_number(score) && !json_is_null(score)) return false;
+    if (seconds != NULL && !json_is_number(seconds)) return false;
+    info->seconds = json_number_value(seconds); /* 0 where there are none */
     info->score = json_is_null(score) ? NAN : json_number_value(score);
     info->epoch = (int)epoch;
     info->batch = (int)batch;
