@@ -4,6 +4,9 @@ file(GLOB cpu_sources CONFIGURE_DEPENDS src/device/cpu/cpu*.c src/device/cpu/fas
 foreach(real float double)
     add_library(adn_ref_${real} OBJECT ${ref_sources})
     target_compile_definitions(adn_ref_${real} PRIVATE ADN_REAL_${real})
+    if(ADN_SANITIZE MATCHES "thread") # the queue announces the bytes that each operation touches
+        target_compile_options(adn_ref_${real} PRIVATE -fno-sanitize=thread)
+    endif()
 endforeach()
 add_library(adn_cpu STATIC ${cpu_sources} src/device/cpu/queue.c
             $<TARGET_OBJECTS:adn_ref_float> $<TARGET_OBJECTS:adn_ref_double>)
