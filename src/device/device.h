@@ -266,7 +266,7 @@ struct adn_layout {
     adn_type type;
     size_t bytes;           /* of the weight, padding included; padding stays zero under SGD */
     int o, i, kernel, h, w; /* linear: kernel 0, input [h, w, i] */
-    const char *algo;       /* "loops", "direct" (oneDNN), "gemm", ...: for plan.json and bench */
+    const char *algo;       /* "loops", "direct" (ours), "onednn": for plan.json */
 };
 struct adn_op {
     adn_queue *queue;

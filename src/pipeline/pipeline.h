@@ -37,8 +37,7 @@ typedef struct adn_plan {
     adn_net_batch batches[ADN_MAX_BATCHES];
     int n_batches;
 } adn_plan;
-/* train, test: sizes (data.h: a probe is enough if classes are known). mean, std: of the set;
- * n_core: cores to share out. */
+/* data: sizes, classes, mean and std are read; pixels are not. */
 adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
                            adn_plan *out) ADN_MUST_USE;
 void adn_plan_clear_all(adn_plan *p);
