@@ -376,7 +376,7 @@ static adn_status train(training *t)
     if (t->watch->on_start != NULL) t->watch->on_start(t->watch->user, &t->start);
     if (t->start.was_finished) return ADN_OK;
     t->first_step = adn_run_step(t->run);
-    t->start_s = adn_now();
+    t->start_s = t->seen_s = adn_now();
     event_text(t, t->start.is_resumed ? "resumed" : "started", t->first_step);
     ADN_TRY(st, forgive(adn_rundir_status(t->dir, "running", NULL)), done);
     st = watch_it(t);
