@@ -100,6 +100,7 @@ is_json plan_as_json
 
 # --- a run to its end
 expect train 0 "runs/a: begins, 2 blocks" "$adonis" train a.yaml
+if grep -q "no step was finished" said; then fail "a run that goes on is said to stand still"; fi
 prints "run: runs/a"
 [ "$(n_lines runs/a/epochs.csv)" = 7 ] || fail "epochs.csv has not 2 x 3 rows"
 expect train_again_says_finished 0 "this run is finished; --new begins another" "$adonis" train a.yaml --json
