@@ -1,30 +1,38 @@
 /* Opens the devices that tests loop over. */
 #include "devices.h"
 
-typedef struct opener {
-    const char *name;
-    adn_status (*open)(adn_device **out);
-    bool has_f64;
-} opener;
+#include <stdio.h>
+#include <stdlib.h>
 
-static const opener openers[] = {{"cpu", adn_cpu_open, true}};
+#include "device/cpu/cpu.h"
+
+static void add(devices *all, const char *name, adn_device *dev)
+{
+    ADN_ASSERT(all->n < (int)ADN_COUNT(all->one));
+    all->one[all->n].name = name;
+    all->one[all->n].dev = dev;
+    all->one[all->n].has_f64 = true;
+    for (int k = 0; k < DEVICE_QUEUES; k++) {
+        adn_queue_conf conf = {.name = "test", .n_thread = k + 1};
+        ADN_ASSERT(dev->ops->queue_create(dev, &conf, &all->one[all->n].queues[k]) == ADN_OK);
+        all->one[all->n].n_queue++;
+    }
+    all->n++;
+}
 
 void devices_open(devices *all)
 {
+    const char *env = getenv("ADONIS_ISA");
+    char given[64];
+
+    snprintf(given, sizeof(given), "%s", env == NULL ? "" : env);
     *all = (devices){0};
-    for (size_t i = 0; i < ADN_COUNT(openers); i++) {
+    for (int k = 0; adn_cpu_isa_at(k) != NULL; k++) {
         adn_device *dev = NULL;
-        if (openers[i].open(&dev) != ADN_OK) continue;
-        all->one[all->n].name = openers[i].name;
-        all->one[all->n].dev = dev;
-        all->one[all->n].has_f64 = openers[i].has_f64;
-        for (int k = 0; k < DEVICE_QUEUES; k++) {
-            adn_queue_conf conf = {.name = "test", .n_thread = k + 1};
-            ADN_ASSERT(dev->ops->queue_create(dev, &conf, &all->one[all->n].queues[k]) == ADN_OK);
-            all->one[all->n].n_queue++;
-        }
-        all->n++;
+        setenv("ADONIS_ISA", adn_cpu_isa_at(k)->name, 1);
+        if (adn_cpu_open(&dev) == ADN_OK) add(all, "cpu", dev);
     }
+    setenv("ADONIS_ISA", given, 1); /* empty: the best, as if there were none */
 }
 
 void devices_close(devices *all)

@@ -1,10 +1,11 @@
-/* Every device that opens, each with queues of teams of one and of two. */
+/* Every device that opens, the cpu device once for each processor that this one can run as; each
+ * with queues of teams of one and of two. */
 #ifndef ADN_TEST_DEVICES_H
 #define ADN_TEST_DEVICES_H
 
 #include "device/device.h"
 
-enum { DEVICES = 2, DEVICE_QUEUES = 2 };
+enum { DEVICES = 4, DEVICE_QUEUES = 2 };
 
 typedef struct devices {
     struct {

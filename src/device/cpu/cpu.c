@@ -31,6 +31,7 @@ static void layout_destroy(adn_layout *layout)
 
 struct layout_call {
     adn_cpu_layout *l;
+    const adn_cpu_isa *isa;
     const adn_op_desc *fwd;
 };
 
@@ -38,7 +39,7 @@ static adn_status layout_on_worker(void *user)
 {
     struct layout_call *call = user;
     adn_status st = ADN_END;
-    for (int i = 0; st == ADN_END; i++) st = adn_cpu_layout_ways[i](call->l, call->fwd);
+    for (int i = 0; st == ADN_END; i++) st = call->isa->layouts[i](call->l, call->fwd);
     return st;
 }
 
@@ -54,7 +55,7 @@ static adn_status layout_create(adn_queue *q, const adn_op_desc *fwd, adn_layout
                            .kernel = is_conv ? fwd->u.conv.kernel : 0,
                            .h = fwd->src.h,
                            .w = fwd->src.w};
-    struct layout_call call = {l, fwd};
+    struct layout_call call = {l, adn_cpu_queue_isa(q), fwd};
     adn_status st = adn_cpu_queue_call(q, layout_on_worker, &call);
     if (st != ADN_OK) {
         layout_destroy(&l->base);
@@ -105,8 +106,9 @@ static void op_destroy(adn_op *base)
 static adn_status plan_on_worker(void *user)
 {
     adn_cpu_op *op = user;
+    const adn_cpu_way *way = adn_cpu_queue_isa(op->base.queue)->ways[op->base.desc.kind];
     adn_status st = ADN_END;
-    for (const adn_cpu_way *way = adn_cpu_ways[op->base.desc.kind]; st == ADN_END; way++) {
+    for (; st == ADN_END; way++) {
         op->base.algo = way->algo;
         st = way->plan(op);
     }
@@ -164,9 +166,14 @@ static const adn_device_ops cpu_ops = {
 
 adn_status adn_cpu_open(adn_device **out)
 {
-    adn_device *dev = adn_alloc(sizeof(*dev));
+    const adn_cpu_isa *isa;
+    adn_status st = adn_cpu_isa_choose(&isa);
+    adn_cpu_device *dev = st == ADN_OK ? adn_alloc(sizeof(*dev)) : NULL;
+
+    if (st != ADN_OK) return st;
     if (dev == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for the device");
-    dev->ops = &cpu_ops;
-    *out = dev;
+    dev->base.ops = &cpu_ops;
+    dev->isa = isa;
+    *out = &dev->base;
     return ADN_OK;
 }

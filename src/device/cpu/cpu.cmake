@@ -1,6 +1,5 @@
 # The cpu device. The loops that define each operation are compiled twice, for float and for double.
 file(GLOB ref_sources CONFIGURE_DEPENDS src/device/cpu/ref_*.c)
-file(GLOB cpu_sources CONFIGURE_DEPENDS src/device/cpu/cpu*.c src/device/cpu/fast_*.c)
 foreach(real float double)
     add_library(adn_ref_${real} OBJECT ${ref_sources})
     target_compile_definitions(adn_ref_${real} PRIVATE ADN_REAL_${real})
@@ -8,12 +7,34 @@ foreach(real float double)
         target_compile_options(adn_ref_${real} PRIVATE -fno-sanitize=thread)
     endif()
 endforeach()
-add_library(adn_cpu STATIC ${cpu_sources} src/device/cpu/queue.c
+
+# The hot files are compiled for each kind of processor; cpu_isa.c chooses one when the device opens.
+set(isas portable)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND isas v3 v4)
+    set(isa_options_v3 -march=x86-64-v3)
+    set(isa_options_v4 -march=x86-64-v4 -mprefer-vector-width=512)
+endif()
+file(GLOB hot_sources CONFIGURE_DEPENDS src/device/cpu/fast_*.c src/device/cpu/cpu_ways.c)
+set(hot_objects "")
+foreach(isa ${isas})
+    add_library(adn_hot_${isa} OBJECT ${hot_sources})
+    target_compile_definitions(adn_hot_${isa} PRIVATE ADN_ISA=${isa})
+    target_compile_options(adn_hot_${isa} PRIVATE ${isa_options_${isa}})
+    target_link_libraries(adn_hot_${isa} PRIVATE OpenMP::OpenMP_C)
+    if(ADN_SANITIZE MATCHES "thread") # libgomp and oneDNN are not instrumented: one thread a team, our own loops
+        target_compile_definitions(adn_hot_${isa} PRIVATE ADN_TSAN)
+    endif()
+    list(APPEND hot_objects $<TARGET_OBJECTS:adn_hot_${isa}>)
+endforeach()
+
+file(GLOB cpu_sources CONFIGURE_DEPENDS src/device/cpu/cpu*.c src/device/cpu/dnnl*.c)
+list(FILTER cpu_sources EXCLUDE REGEX "cpu_ways.c$")
+add_library(adn_cpu STATIC ${cpu_sources} src/device/cpu/queue.c ${hot_objects}
             $<TARGET_OBJECTS:adn_ref_float> $<TARGET_OBJECTS:adn_ref_double>)
 target_link_libraries(adn_cpu PUBLIC adn_device ${DNNL_LIBRARY} OpenMP::OpenMP_C)
 # ThreadSanitizer must see order where events make it, not where the queue's own locks do.
-set_source_files_properties(src/device/cpu/cpu_rates.c PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast")
 set_source_files_properties(src/device/cpu/queue.c PROPERTIES COMPILE_OPTIONS "-fno-sanitize=thread")
 if(ADN_SANITIZE MATCHES "thread")
-    target_compile_definitions(adn_cpu PRIVATE ADN_TSAN) # libgomp and oneDNN are not instrumented: one
-endif()                                                  # thread a team, our own loops
+    target_compile_definitions(adn_cpu PRIVATE ADN_TSAN)
+endif()

@@ -33,11 +33,26 @@ typedef struct adn_cpu_way {
     adn_status (*plan)(adn_cpu_op *op);
 } adn_cpu_way;
 
-/* In order of preference; the loops come last (ways.c). Each list ends with a NULL plan. */
-extern const adn_cpu_way *const adn_cpu_ways[ADN_N_OP];
-/* Fills a layout for this forward descriptor: oneDNN's blocked one, or the loops' order. ADN_END
- * likewise. */
-extern adn_status (*const adn_cpu_layout_ways[])(adn_cpu_layout *l, const adn_op_desc *fwd);
+/* What the hot files give for one kind of processor (cpu_ways.c). */
+typedef struct adn_cpu_isa {
+    const char *name; /* "v3": x86-64-v3, AVX2; "v4": AVX-512; "portable" */
+    int lanes;        /* floats of a vector */
+    const adn_cpu_way
+        *ways[ADN_N_OP]; /* in order of preference, the loops last, then a NULL plan */
+    /* Fill a layout for this forward descriptor, in order of preference; ADN_END likewise. */
+    adn_status (*const *layouts)(adn_cpu_layout *l, const adn_op_desc *fwd);
+    float (*peak)(int rounds); /* fast.h */
+} adn_cpu_isa;
+
+/* cpu_isa.c: the k-th best that this machine runs (NULL: no more); the best, or what ADONIS_ISA
+ * names. */
+const adn_cpu_isa *adn_cpu_isa_at(int k);
+adn_status adn_cpu_isa_choose(const adn_cpu_isa **out) ADN_MUST_USE;
+
+typedef struct adn_cpu_device {
+    adn_device base;
+    const adn_cpu_isa *isa;
+} adn_cpu_device;
 
 /* The loops, compiled for float and double (ref_*.c): the truth that everything is compared with.
  */
@@ -59,6 +74,7 @@ adn_status adn_cpu_queue_fill(adn_queue *q, void *dst, int byte, size_t bytes);
 double
 adn_cpu_work_s(int n_thread); /* on the worker: seconds of work of a team of that size so far */
 adn_status adn_cpu_queue_rates(adn_queue *q, adn_rates *out); /* cpu_rates.c */
+const adn_cpu_isa *adn_cpu_queue_isa(const adn_queue *q);     /* of the device that made it */
 /* Runs fn(user) on the worker, in order, and waits for it: planning. Gives what fn returned. */
 adn_status adn_cpu_queue_call(adn_queue *q, adn_status (*fn)(void *user), void *user);
 adn_status adn_cpu_event_create(adn_device *dev, adn_event **out);

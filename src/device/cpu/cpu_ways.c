@@ -1,5 +1,8 @@
-/* The ways to run each kind of operation, best first; the loops come last and take the rest. */
+/* The ways to run each kind of operation, best first; the loops come last and take the rest.
+ * Compiled for each processor, like the hot files that it names. */
+#include "device/cpu/dnnl_conv.h"
 #include "device/cpu/fast.h"
+#include "device/cpu/vec.h"
 
 /* ThreadSanitizer's builds run the loops alone: oneDNN and libgomp are not instrumented. */
 #ifdef ADN_TSAN
@@ -21,25 +24,35 @@ static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) LOOPS};
 static const adn_cpu_way elem[] = {FAST({"blocked", adn_fast_elem_plan}) LOOPS};
 static const adn_cpu_way loss[] = {LOOPS};
 
-const adn_cpu_way *const adn_cpu_ways[ADN_N_OP] = {
-    [ADN_OP_CONV_FWD] = conv,
-    [ADN_OP_CONV_GRAD_SRC] = conv,
-    [ADN_OP_CONV_GRAD_PARAM] = conv,
-    [ADN_OP_LINEAR_FWD] = linear,
-    [ADN_OP_LINEAR_GRAD_SRC] = linear,
-    [ADN_OP_LINEAR_GRAD_PARAM] = linear,
-    [ADN_OP_NORM_FWD] = norm,
-    [ADN_OP_NORM_INFER] = norm,
-    [ADN_OP_NORM_GRAD] = norm,
-    [ADN_OP_RELU_FWD] = elem,
-    [ADN_OP_RELU_GRAD] = elem,
-    [ADN_OP_POOL_FWD] = pool,
-    [ADN_OP_POOL_GRAD] = pool,
-    [ADN_OP_ADD] = elem,
-    [ADN_OP_LOSS] = loss,
-    [ADN_OP_NORMALISE] = elem,
-    [ADN_OP_SGD] = elem,
-};
-
-adn_status (*const adn_cpu_layout_ways[])(adn_cpu_layout *l, const adn_op_desc *fwd) = {
+static adn_status (*const layouts[])(adn_cpu_layout *l, const adn_op_desc *fwd) = {
     FAST(adn_direct_layout, adn_dnnl_layout) adn_ref_layout};
+
+#define TEXT_OF(name) #name
+#define TEXT(name)    TEXT_OF(name)
+
+const adn_cpu_isa HOT(adn_cpu_isa) = {
+    .name = TEXT(ADN_ISA),
+    .lanes = LANES,
+    .ways =
+        {
+            [ADN_OP_CONV_FWD] = conv,
+            [ADN_OP_CONV_GRAD_SRC] = conv,
+            [ADN_OP_CONV_GRAD_PARAM] = conv,
+            [ADN_OP_LINEAR_FWD] = linear,
+            [ADN_OP_LINEAR_GRAD_SRC] = linear,
+            [ADN_OP_LINEAR_GRAD_PARAM] = linear,
+            [ADN_OP_NORM_FWD] = norm,
+            [ADN_OP_NORM_INFER] = norm,
+            [ADN_OP_NORM_GRAD] = norm,
+            [ADN_OP_RELU_FWD] = elem,
+            [ADN_OP_RELU_GRAD] = elem,
+            [ADN_OP_POOL_FWD] = pool,
+            [ADN_OP_POOL_GRAD] = pool,
+            [ADN_OP_ADD] = elem,
+            [ADN_OP_LOSS] = loss,
+            [ADN_OP_NORMALISE] = elem,
+            [ADN_OP_SGD] = elem,
+        },
+    .layouts = layouts,
+    .peak = adn_peak,
+};

@@ -1,5 +1,5 @@
-/* What the fast ways share: how hot loops are compiled, small helpers, the ways' names.
- * Private to src/device/cpu; cpu_ways.c puts the ways in order. */
+/* What the hot files share: how they are compiled, small helpers, the ways' names. Private to
+ * src/device/cpu; cpu_ways.c puts the ways in order. */
 #ifndef ADN_FAST_H
 #define ADN_FAST_H
 
@@ -7,15 +7,18 @@
 
 #include "device/cpu/cpu.h"
 
-/* A function over a range, compiled for several processors and chosen when the program is loaded.
- * OpenMP's own bodies are not cloned, so parallel regions call such functions. Nothing is
- * contracted to fused multiply-adds and every sum has an order of its own: all versions give the
- * same bits. */
-#if defined(__x86_64__) && defined(__linux__)
-#define ADN_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define ADN_CLONES
-#endif
+/* Hot files are compiled for several processors (cpu.cmake); what they share gets the processor's
+ * name. Sums have an order of their own and nothing is contracted to fused multiply-adds but by
+ * vec_fma: a processor's bits do not depend on the compiler's choices or on the team. */
+#define HOT_JOIN(name, isa) name##_##isa
+#define HOT_WITH(name, isa) HOT_JOIN(name, isa)
+#define HOT(name)           HOT_WITH(name, ADN_ISA)
+#define adn_direct_plan     HOT(adn_direct_plan)
+#define adn_direct_layout   HOT(adn_direct_layout)
+#define adn_fast_norm_plan  HOT(adn_fast_norm_plan)
+#define adn_fast_pool_plan  HOT(adn_fast_pool_plan)
+#define adn_fast_elem_plan  HOT(adn_fast_elem_plan)
+#define adn_peak            HOT(adn_peak)
 
 /* The iterations of the loop that follows are independent: compilers vectorise it, at -O2 too. */
 #define ADN_SIMD _Pragma("omp simd")
@@ -44,13 +47,16 @@ static inline void fast_zero_grads(const adn_op_desc *d, const adn_op_args *args
 adn_status adn_direct_plan(adn_cpu_op *op);
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 
-/* Other convolutions: oneDNN's, weights in blocks of its own. */
-adn_status adn_dnnl_conv_plan(adn_cpu_op *op);
-adn_status adn_dnnl_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
-
 /* Norms; 2x2 maxima and averages whose windows are all alike; relu, add, normalise, sgd. */
 adn_status adn_fast_norm_plan(adn_cpu_op *op);
 adn_status adn_fast_pool_plan(adn_cpu_op *op);
 adn_status adn_fast_elem_plan(adn_cpu_op *op);
+
+/* Multiply-adds from registers alone, `rounds` times so many; gives a number greater than 0. */
+enum {
+    PEAK_CHAINS = 10
+}; /* independent sums: at least latency times issue width, at most the
+      registers */
+float adn_peak(int rounds);
 
 #endif

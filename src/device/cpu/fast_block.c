@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "device/cpu/fast.h"
-
 /* Floats of a buffer: with a panel of weights beside it, it stays in a second-level cache of 512
  * KiB. */
 enum { BLOCK_FLOATS = 40960 };

@@ -5,7 +5,11 @@
 #ifndef ADN_FAST_BLOCK_H
 #define ADN_FAST_BLOCK_H
 
-#include "core/core.h"
+#include "device/cpu/fast.h"
+
+#define adn_blocks_create HOT(adn_blocks_create)
+#define adn_blocks_at     HOT(adn_blocks_at)
+#define adn_blocks_fill   HOT(adn_blocks_fill)
 
 typedef struct adn_conv {
     size_t n, h, w, c, h_out, w_out, o, kernel, pad;

@@ -12,7 +12,6 @@ enum { PIXELS = 256, GRAD_PIXELS = 128 };
 
 typedef struct direct {
     const adn_panels *panels;
-    const adn_tiles *tiles;
     adn_blocks *blocks;
     size_t n_panel;
 } direct;
@@ -50,34 +49,23 @@ static adn_conv conv_of(const adn_op_desc *d)
     return (adn_conv){v.n, v.h_out, v.w_out, v.o, v.h, v.w, v.c, v.kernel, v.kernel - 1 - v.pad};
 }
 
-/* Tiles of rows or of inputs, all nearly alike: how many; where tile t begins. */
-static size_t tile_count(size_t count)
-{
-    return (count + TILE_ROWS - 1) / TILE_ROWS;
-}
-
-static size_t tile_begin(size_t count, size_t t)
-{
-    return t * count / tile_count(count);
-}
-
 /* A block's pixels, one panel of outputs. */
 static void panel_product(const direct *d, const adn_block *k, const float *x, const float *weight,
                           const float *bias, float *dst, size_t panel)
 {
     const adn_blocks *b = d->blocks;
-    size_t width = d->tiles->width, at = panel * width, stride = b->v.o;
+    size_t width = TILE_WIDTH, at = panel * width, stride = b->v.o;
     size_t n = ADN_MIN(width, b->v.o - at);
-    float edge[TILE_ROWS * TILE_WIDTH_MAX], shift[TILE_WIDTH_MAX] = {0};
+    float edge[TILE_ROWS * TILE_WIDTH], shift[TILE_WIDTH] = {0};
     bool is_whole = n == width;
 
     if (bias != NULL) memcpy(shift, bias + at, n * sizeof(*shift));
     for (size_t t = 0; t < tile_count(k->n); t++) {
         size_t p = tile_begin(k->n, t), n_row = tile_begin(k->n, t + 1) - p;
         float *to = dst + (k->first + p) * stride + at;
-        d->tiles->product(n_row, x, b->offset + p, b->tap, b->n_tap, b->n_in,
-                          weight + panel * b->n_tap * b->n_in * width, shift, is_whole ? to : edge,
-                          is_whole ? stride : width);
+        adn_tile_product(n_row, x, b->offset + p, b->tap, b->n_tap, b->n_in,
+                         weight + panel * b->n_tap * b->n_in * width, shift, is_whole ? to : edge,
+                         is_whole ? stride : width);
         for (size_t r = 0; !is_whole && r < n_row; r++)
             memcpy(to + r * stride, edge + r * width, n * sizeof(*to));
     }
@@ -121,8 +109,8 @@ static adn_status run_grad_src(const adn_cpu_op *op, const adn_op_args *args)
 
 /* packed[panel][pixel][width] = each pixel's n gradients; sum[panel][width] += over the pixels.
  * What is missing to a whole panel is zero. */
-ADN_CLONES static void pack(float *packed, float *sum, const float *from, size_t stride,
-                            size_t n_pixel, size_t n, size_t width)
+static void pack(float *packed, float *sum, const float *from, size_t stride, size_t n_pixel,
+                 size_t n, size_t width)
 {
     for (size_t p = 0; p < n_pixel; p++, from += stride) {
         for (size_t at = 0; at < n; at += width) {
@@ -149,7 +137,7 @@ typedef struct share {
 static void grad_block(const direct *d, const adn_op_args *args, const share *s, const adn_block *k)
 {
     const adn_blocks *b = d->blocks;
-    size_t width = d->tiles->width, first = s->from / b->n_tap, last = (s->to - 1) / b->n_tap;
+    size_t width = TILE_WIDTH, first = s->from / b->n_tap, last = (s->to - 1) / b->n_tap;
     size_t at = first * width, n = ADN_MIN(b->v.o, (last + 1) * width) - at;
     const float *grad = args->p[ADN_GRAD_DST];
     const float *x = adn_blocks_fill(b, k, s->buffer, args->p[ADN_SRC]);
@@ -162,7 +150,7 @@ static void grad_block(const direct *d, const adn_op_args *args, const share *s,
         float *sum = grad_weight + item * b->n_in * width;
         for (size_t t = 0; t < tile_count(b->n_in); t++) {
             size_t i = tile_begin(b->n_in, t), n_row = tile_begin(b->n_in, t + 1) - i;
-            d->tiles->outer(n_row, from + i, b->offset, panel, k->n, sum + i * width);
+            adn_tile_outer(n_row, from + i, b->offset, panel, k->n, sum + i * width);
         }
     }
 }
@@ -171,7 +159,7 @@ static void grad_block(const direct *d, const adn_op_args *args, const share *s,
 static void grad_share(const direct *d, const adn_op_args *args, const share *s)
 {
     const adn_blocks *b = d->blocks;
-    size_t width = d->tiles->width, tap = b->n_in * width, first = s->from / b->n_tap;
+    size_t width = TILE_WIDTH, tap = b->n_in * width, first = s->from / b->n_tap;
     float *grad_weight = args->p[ADN_GRAD_WEIGHT], *grad_bias = args->p[ADN_GRAD_BIAS];
 
     if (s->from == s->to) return;
@@ -189,12 +177,12 @@ static void grad_share(const direct *d, const adn_op_args *args, const share *s)
 
 static size_t packed_floats(const direct *d)
 {
-    return d->blocks->n_pixel * d->n_panel * d->tiles->width;
+    return d->blocks->n_pixel * d->n_panel * TILE_WIDTH;
 }
 
 static size_t share_floats(const direct *d)
 {
-    return d->blocks->buffer + packed_floats(d) + d->n_panel * d->tiles->width;
+    return d->blocks->buffer + packed_floats(d) + d->n_panel * TILE_WIDTH;
 }
 
 static adn_status run_grad_param(const adn_cpu_op *op, const adn_op_args *args)
@@ -244,8 +232,7 @@ adn_status adn_direct_plan(adn_cpu_op *op)
     op->impl = d;
     op->impl_free = direct_free;
     const adn_conv v = conv_of(desc);
-    *d = (direct){panels, panels->tiles, NULL,
-                  (v.o + panels->tiles->width - 1) / panels->tiles->width};
+    *d = (direct){panels, NULL, (v.o + TILE_WIDTH - 1) / TILE_WIDTH};
     d->blocks = adn_blocks_create(&v, is_grad_param(desc->kind) ? GRAD_PIXELS : PIXELS,
                                   v.kernel == 1 && !is_grad_param(desc->kind));
     if (d->blocks == NULL)

@@ -5,21 +5,21 @@
 
 enum { CHUNK = 16384 }; /* elements a thread takes at a time */
 
-ADN_CLONES static void relu(float *restrict dst, const float *restrict src, size_t n)
+static void relu(float *restrict dst, const float *restrict src, size_t n)
 {
     ADN_SIMD
     for (size_t i = 0; i < n; i++) dst[i] = src[i] <= 0.0F ? 0.0F : src[i]; /* NaN stays */
 }
 
 /* out may be grad. */
-ADN_CLONES static void relu_grad(float *out, const float *grad, const float *restrict dst, size_t n)
+static void relu_grad(float *out, const float *grad, const float *restrict dst, size_t n)
 {
     ADN_SIMD
     for (size_t i = 0; i < n; i++) out[i] = dst[i] <= 0.0F ? 0.0F : grad[i];
 }
 
 /* dst may be a. least: 0 for ReLU, else minus infinity. */
-ADN_CLONES static void add(float *dst, const float *a, const float *b, size_t n, float least)
+static void add(float *dst, const float *a, const float *b, size_t n, float least)
 {
     ADN_SIMD
     for (size_t i = 0; i < n; i++) {
@@ -66,8 +66,8 @@ static adn_status run_add(const adn_cpu_op *op, const adn_op_args *args)
 /* The channels' pattern repeats after PERIOD elements for 1, 2, 3 and 4 channels. */
 enum { PERIOD = 48 };
 
-ADN_CLONES static void pixels(float *restrict dst, const uint8_t *restrict src,
-                              const float *restrict scale, const float *restrict shift, size_t n)
+static void pixels(float *restrict dst, const uint8_t *restrict src, const float *restrict scale,
+                   const float *restrict shift, size_t n)
 {
     for (; n >= PERIOD; n -= PERIOD, src += PERIOD, dst += PERIOD) {
         ADN_SIMD
@@ -112,8 +112,8 @@ static inline void sgd_range(float *restrict w, float *restrict m, const float *
     }
 }
 
-ADN_CLONES static void sgd(float *restrict w, float *restrict m, const float *restrict grad,
-                           size_t n, sgd_rule s)
+static void sgd(float *restrict w, float *restrict m, const float *restrict grad, size_t n,
+                sgd_rule s)
 {
     if (s.is_first)
         sgd_range(w, m, grad, n, s);

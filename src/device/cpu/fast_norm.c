@@ -40,9 +40,8 @@ static size_t chunk_rows(const rows *r, size_t chunk)
 }
 
 /* sum, square: of x - about, over n rows. */
-ADN_CLONES static void sum_moments(float *restrict sum, float *restrict square,
-                                   const float *restrict x, const float *restrict about, size_t n,
-                                   size_t c)
+static void sum_moments(float *restrict sum, float *restrict square, const float *restrict x,
+                        const float *restrict about, size_t n, size_t c)
 {
     memset(sum, 0, c * sizeof(*sum));
     memset(square, 0, c * sizeof(*square));
@@ -73,9 +72,9 @@ static inline float normed(float x, float mean, float scale, float bias)
     return (x - mean) * scale + bias;
 }
 
-ADN_CLONES static void apply(float *restrict dst, const float *restrict x,
-                             const float *restrict mean, const float *restrict scale,
-                             const float *restrict bias, size_t n, size_t c, float least)
+static void apply(float *restrict dst, const float *restrict x, const float *restrict mean,
+                  const float *restrict scale, const float *restrict bias, size_t n, size_t c,
+                  float least)
 {
     for (; n > 0; n--, x += c, dst += c) {
         ADN_SIMD
@@ -148,9 +147,8 @@ typedef struct norm {
 } norm;
 
 /* sum: of g behind the ReLU; moment: of g (x - mean). */
-ADN_CLONES static void sum_grads(float *restrict sum, float *restrict moment,
-                                 const float *restrict x, const float *restrict grad, const norm *v,
-                                 size_t n, size_t c)
+static void sum_grads(float *restrict sum, float *restrict moment, const float *restrict x,
+                      const float *restrict grad, const norm *v, size_t n, size_t c)
 {
     const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
     const float least = v->least;
@@ -168,8 +166,8 @@ ADN_CLONES static void sum_grads(float *restrict sum, float *restrict moment,
 }
 
 /* out may be grad. */
-ADN_CLONES static void grad_rows(float *out, const float *grad, const float *restrict x,
-                                 const norm *v, size_t n, size_t c)
+static void grad_rows(float *out, const float *grad, const float *restrict x, const norm *v,
+                      size_t n, size_t c)
 {
     const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
     const float least = v->least;

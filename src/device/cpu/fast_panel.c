@@ -7,7 +7,7 @@
 static size_t place_of(const adn_cpu_layout *l, size_t k)
 {
     const adn_panels *p = l->impl;
-    size_t width = p->tiles->width, n_row = p->n_tap * p->n_in;
+    size_t width = TILE_WIDTH, n_row = p->n_tap * p->n_in;
     size_t n_i = (size_t)l->base.i, n_place = n_row / n_i;
     size_t o = k / n_row, row = k % n_place * n_i + k / n_place % n_i;
     return (o / width * n_row + row) * width + o % width;
@@ -52,12 +52,11 @@ adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
 
     adn_panels *p = adn_alloc(sizeof(*p));
     if (p == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a layout");
-    p->tiles = adn_tiles_best();
     p->n_tap = is_conv ? kernel * kernel : 1;
     p->n_in = (size_t)fwd->src.c * (is_conv ? 1 : (size_t)fwd->src.h * (size_t)fwd->src.w);
     p->n_out = (size_t)fwd->dst.c;
-    p->n_panel = (p->n_out + p->tiles->width - 1) / p->tiles->width;
-    l->base.bytes = p->n_panel * p->n_tap * p->n_in * p->tiles->width * sizeof(float);
+    p->n_panel = (p->n_out + TILE_WIDTH - 1) / TILE_WIDTH;
+    l->base.bytes = p->n_panel * p->n_tap * p->n_in * TILE_WIDTH * sizeof(float);
     l->base.algo = "direct";
     l->impl = p;
     l->impl_free = adn_free;
@@ -68,12 +67,12 @@ adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
 
 static size_t back_panels(const adn_panels *p)
 {
-    return (p->n_in + p->tiles->width - 1) / p->tiles->width;
+    return (p->n_in + TILE_WIDTH - 1) / TILE_WIDTH;
 }
 
 size_t adn_panels_back_floats(const adn_panels *p)
 {
-    return back_panels(p) * p->n_tap * p->n_out * p->tiles->width;
+    return back_panels(p) * p->n_tap * p->n_out * TILE_WIDTH;
 }
 
 /* back[o][i] = weight[i][o] of n_o outputs and n_i inputs, zero for the other i < width. */
@@ -88,7 +87,7 @@ static void turn_block(float *restrict back, const float *restrict weight, size_
 
 void adn_panels_turn(const adn_panels *p, float *back, const float *weight)
 {
-    size_t width = p->tiles->width;
+    size_t width = TILE_WIDTH;
 
 #pragma omp parallel for collapse(2) schedule(static)
     for (size_t q = 0; q < back_panels(p); q++) {

@@ -7,8 +7,11 @@
 #include "device/cpu/fast.h"
 #include "device/cpu/fast_tile.h"
 
+#define adn_panels_of          HOT(adn_panels_of)
+#define adn_panels_back_floats HOT(adn_panels_back_floats)
+#define adn_panels_turn        HOT(adn_panels_turn)
+
 typedef struct adn_panels {
-    const adn_tiles *tiles;
     size_t n_tap, n_in, n_out, n_panel;
 } adn_panels;
 

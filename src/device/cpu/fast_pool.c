@@ -11,8 +11,8 @@ static inline bool wins(float x, float best)
 }
 
 /* One row of maxima from two rows above each other. */
-ADN_CLONES static void max_row(float *restrict dst, const float *restrict top,
-                               const float *restrict low, size_t w, size_t c)
+static void max_row(float *restrict dst, const float *restrict top, const float *restrict low,
+                    size_t w, size_t c)
 {
     for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c) {
         ADN_SIMD
@@ -24,9 +24,8 @@ ADN_CLONES static void max_row(float *restrict dst, const float *restrict top,
     }
 }
 
-ADN_CLONES static void max_row_index(float *restrict dst, uint8_t *restrict index,
-                                     const float *restrict top, const float *restrict low, size_t w,
-                                     size_t c)
+static void max_row_index(float *restrict dst, uint8_t *restrict index, const float *restrict top,
+                          const float *restrict low, size_t w, size_t c)
 {
     for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c, index += c) {
         ADN_SIMD
@@ -41,9 +40,8 @@ ADN_CLONES static void max_row_index(float *restrict dst, uint8_t *restrict inde
 }
 
 /* The gradient goes to the tap that the index names, the others of the window get none. */
-ADN_CLONES static void max_grad_row(float *restrict top, float *restrict low,
-                                    const float *restrict grad, const uint8_t *restrict index,
-                                    size_t w, size_t c)
+static void max_grad_row(float *restrict top, float *restrict low, const float *restrict grad,
+                         const uint8_t *restrict index, size_t w, size_t c)
 {
     for (; w > 0; w--, top += 2 * c, low += 2 * c, grad += c, index += c) {
         for (int tap = 0; tap < 4; tap++) { /* one after another: writes that follow each other */
@@ -55,8 +53,8 @@ ADN_CLONES static void max_grad_row(float *restrict top, float *restrict low,
 }
 
 /* dst[c] = the mean over a window of h rows, `stride` floats apart, of w pixels each. */
-ADN_CLONES static void average(float *restrict dst, const float *restrict src, size_t stride,
-                               size_t h, size_t w, size_t c)
+static void average(float *restrict dst, const float *restrict src, size_t stride, size_t h,
+                    size_t w, size_t c)
 {
     float scale = 1.0F / (float)(h * w);
 
@@ -73,8 +71,8 @@ ADN_CLONES static void average(float *restrict dst, const float *restrict src, s
 }
 
 /* Spreads grad[c] evenly over such a window. */
-ADN_CLONES static void average_grad(float *restrict dst, const float *restrict grad, size_t stride,
-                                    size_t h, size_t w, size_t c)
+static void average_grad(float *restrict dst, const float *restrict grad, size_t stride, size_t h,
+                         size_t w, size_t c)
 {
     float scale = 1.0F / (float)(h * w);
 

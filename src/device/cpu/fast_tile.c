@@ -1,52 +1,97 @@
-/* The tiles for each vector width, and the choice among them. */
+/* Products of tiles. */
 #include "device/cpu/fast_tile.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
+/* Registers hold arrays only where every index is known: loops over rows are unrolled, and the
+ * number of rows is a constant where these two are inlined. */
+#define ROWS _Pragma("GCC unroll 14") for (size_t r = 0; r < n_row; r++)
 
-#define VEC        __m256
-#define LOAD       _mm256_loadu_ps
-#define STORE      _mm256_storeu_ps
-#define SPREAD     _mm256_set1_ps
-#define FMA        _mm256_fmadd_ps
-#define LANES      8
-#define TARGET     __attribute__((target("avx2,fma")))
-#define NAME(name) name##_avx2
-#define NAME_TEXT  "avx2"
-#include "device/cpu/fast_tile_body.h"
-
-#define VEC        __m512
-#define LOAD       _mm512_loadu_ps
-#define STORE      _mm512_storeu_ps
-#define SPREAD     _mm512_set1_ps
-#define FMA        _mm512_fmadd_ps
-#define LANES      16
-#define TARGET     __attribute__((target("avx512f")))
-#define NAME(name) name##_avx512
-#define NAME_TEXT  "avx512"
-#include "device/cpu/fast_tile_body.h"
-#endif
-
-/* Any processor: the compiler knows what four floats are there. */
-typedef float four __attribute__((vector_size(16)));
-typedef float four_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
-
-#define VEC          four
-#define LOAD(p)      ((four) * (const four_anywhere *)(p))
-#define STORE(p, v)  (*(four_anywhere *)(p) = (v))
-#define SPREAD(x)    ((four){(x), (x), (x), (x)})
-#define FMA(a, b, c) ((a) * (b) + (c))
-#define LANES        4
-#define TARGET
-#define NAME(name) name##_plain
-#define NAME_TEXT  "plain"
-#include "device/cpu/fast_tile_body.h"
-
-const adn_tiles *adn_tiles_best(void)
+VEC_INLINE void product_rows(size_t n_row, const float *x, const size_t *offset, const size_t *tap,
+                             size_t n_tap, size_t n_in, const float *panel, const float *bias,
+                             float *dst, size_t stride)
 {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f")) return &tiles_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &tiles_avx2;
+    vec low[TILE_ROWS], high[TILE_ROWS];
+    ROWS
+    {
+        low[r] = vec_load(bias);
+        high[r] = vec_load(bias + LANES);
+    }
+    for (size_t t = 0; t < n_tap; t++) {
+        const float *from[TILE_ROWS];
+        ROWS from[r] = x + offset[r] + tap[t];
+        for (size_t i = 0; i < n_in; i++, panel += TILE_WIDTH) {
+            vec b_low = vec_load(panel), b_high = vec_load(panel + LANES);
+            ROWS
+            {
+                vec a = vec_spread(from[r][i]);
+                low[r] = vec_fma(a, b_low, low[r]);
+                high[r] = vec_fma(a, b_high, high[r]);
+            }
+        }
+    }
+    ROWS
+    {
+        vec_store(dst + r * stride, low[r]);
+        vec_store(dst + r * stride + LANES, high[r]);
+    }
+}
+
+VEC_INLINE void outer_rows(size_t n_row, const float *x, const size_t *offset, const float *grad,
+                           size_t n, float *sum)
+{
+    vec low[TILE_ROWS], high[TILE_ROWS];
+    ROWS
+    {
+        low[r] = vec_load(sum + TILE_WIDTH * r);
+        high[r] = vec_load(sum + TILE_WIDTH * r + LANES);
+    }
+    for (size_t k = 0; k < n; k++, grad += TILE_WIDTH) {
+        const float *from = x + offset[k];
+        vec b_low = vec_load(grad), b_high = vec_load(grad + LANES);
+        ROWS
+        {
+            vec a = vec_spread(from[r]);
+            low[r] = vec_fma(a, b_low, low[r]);
+            high[r] = vec_fma(a, b_high, high[r]);
+        }
+    }
+    ROWS
+    {
+        vec_store(sum + TILE_WIDTH * r, low[r]);
+        vec_store(sum + TILE_WIDTH * r + LANES, high[r]);
+    }
+}
+
+#if defined(__AVX512F__)
+#define EACH_COUNT                                                                                 \
+    ONE(1)                                                                                         \
+    ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) ONE(7) ONE(8) ONE(9) ONE(10) ONE(11) ONE(12) ONE(13) ONE(14)
+#else
+#define EACH_COUNT ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6)
 #endif
-    return &tiles_plain;
+
+void adn_tile_product(size_t n_row, const float *x, const size_t *offset, const size_t *tap,
+                      size_t n_tap, size_t n_in, const float *panel, const float *bias, float *dst,
+                      size_t stride)
+{
+#define ONE(n)                                                                                     \
+    case n:                                                                                        \
+        product_rows(n, x, offset, tap, n_tap, n_in, panel, bias, dst, stride);                    \
+        break;
+    switch (n_row) {
+        EACH_COUNT
+    }
+#undef ONE
+}
+
+void adn_tile_outer(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n,
+                    float *sum)
+{
+#define ONE(n_known)                                                                               \
+    case n_known:                                                                                  \
+        outer_rows(n_known, x, offset, grad, n, sum);                                              \
+        break;
+    switch (n_row) {
+        EACH_COUNT
+    }
+#undef ONE
 }

@@ -1,27 +1,43 @@
-/* The two products that convolutions and linear layers are made of, for a tile of TILE_ROWS rows
- * and a panel of outputs two vectors wide; written once, compiled for each vector width. */
+/* The two products that convolutions and linear layers are made of, for a tile of at most TILE_ROWS
+ * rows and a panel of TILE_WIDTH outputs: two vectors. The sums of a tile stay in registers, with
+ * two vectors of the panel and one of x beside them. */
 #ifndef ADN_FAST_TILE_H
 #define ADN_FAST_TILE_H
 
 #include <stddef.h>
 
-enum { TILE_ROWS = 6, TILE_WIDTH_MAX = 32 };
+#include "device/cpu/fast.h"
+#include "device/cpu/vec.h"
 
-typedef struct adn_tiles {
-    const char *name;
-    size_t width; /* outputs of a panel */
+#define adn_tile_product HOT(adn_tile_product)
+#define adn_tile_outer   HOT(adn_tile_outer)
 
-    /* For r < n_row <= TILE_ROWS, rows of dst `stride` floats apart: dst[r][width] = bias[width] +
-     * sum over t < n_tap, i < n_in of x[offset[r] + tap[t] + i] panel[t][i][width]. */
-    void (*product)(size_t n_row, const float *x, const size_t *offset, const size_t *tap,
-                    size_t n_tap, size_t n_in, const float *panel, const float *bias, float *dst,
-                    size_t stride);
+#if defined(__AVX512F__)
+enum { TILE_ROWS = 14 }; /* of 32 registers */
+#else
+enum { TILE_ROWS = 6 }; /* of 16 */
+#endif
+enum { TILE_WIDTH = 2 * LANES };
 
-    /* For r < n_row: sum[r][width] += sum over k < n of x[offset[k] + r] grad[k][width]. */
-    void (*outer)(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n,
-                  float *sum);
-} adn_tiles;
+/* For r < n_row, rows of dst `stride` floats apart: dst[r][w] = bias[w] + sum over t < n_tap, i <
+ * n_in of x[offset[r] + tap[t] + i] panel[t][i][w], for w < TILE_WIDTH. */
+void adn_tile_product(size_t n_row, const float *x, const size_t *offset, const size_t *tap,
+                      size_t n_tap, size_t n_in, const float *panel, const float *bias, float *dst,
+                      size_t stride);
 
-const adn_tiles *adn_tiles_best(void); /* for this processor */
+/* For r < n_row: sum[r][w] += sum over k < n of x[offset[k] + r] grad[k][w]. */
+void adn_tile_outer(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n,
+                    float *sum);
+
+/* `count` rows cut into tiles, all nearly alike: how many; where tile t begins. */
+static inline size_t tile_count(size_t count)
+{
+    return (count + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+static inline size_t tile_begin(size_t count, size_t t)
+{
+    return t * count / tile_count(count);
+}
 
 #endif

@@ -80,6 +80,7 @@ enum {
 
 typedef struct cpu_queue {
     adn_queue base;
+    const adn_cpu_isa *isa;
     cmd *ring;
     _Atomic uint32_t pushed, finished; /* counts; futexes */
     char order;                        /* its address stands for "enqueued before run" */
@@ -228,6 +229,11 @@ static void push(cpu_queue *q, const cmd *c)
     futex_wake(&q->pushed);
 }
 
+const adn_cpu_isa *adn_cpu_queue_isa(const adn_queue *q)
+{
+    return ((const cpu_queue *)q)->isa;
+}
+
 static void wait_all(cpu_queue *q)
 {
     wait_count(&q->finished, atomic_load(&q->pushed));
@@ -241,6 +247,7 @@ adn_status adn_cpu_queue_create(adn_device *dev, const adn_queue_conf *conf, adn
 
     if (q == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a queue");
     q->base = (adn_queue){dev, *conf};
+    q->isa = ((const adn_cpu_device *)dev)->isa;
 #ifdef ADN_TSAN
     q->base.conf.n_thread = 1; /* libgomp's barriers are not seen by the sanitizer */
 #endif

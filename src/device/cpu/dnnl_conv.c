@@ -1,9 +1,11 @@
 /* Direct convolutions by oneDNN: NHWC activations, weights in the blocked format that the forward
  * pass of the full training batch chooses. A pass that wants another format gets a reorder in the
  * workspace. */
+#include "device/cpu/dnnl_conv.h"
+
 #include <string.h>
 
-#include "device/cpu/fast_dnnl.h"
+#include "device/cpu/dnnl.h"
 
 /* A convolution in oneDNN's words. `any`: weights as the primitive likes them. */
 typedef struct shapes {

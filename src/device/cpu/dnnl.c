@@ -1,5 +1,5 @@
 /* oneDNN's objects behind chains, its status codes turned into ours. */
-#include "device/cpu/fast_dnnl.h"
+#include "device/cpu/dnnl.h"
 
 static adn_status checked(dnnl_status_t st, const char *what)
 {

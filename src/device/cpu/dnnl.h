@@ -1,8 +1,8 @@
 /* oneDNN 2.6 as this device uses it: a chain of primitives, made when an operation is planned; a
- * run sets pointers and executes. Included by fast_dnnl.c and fast_conv.c, which alone speak to
+ * run sets pointers and executes. Included by dnnl.c and dnnl_conv.c, which alone speak to
  * oneDNN. */
-#ifndef ADN_FAST_DNNL_H
-#define ADN_FAST_DNNL_H
+#ifndef ADN_DNNL_H
+#define ADN_DNNL_H
 
 #include <dnnl.h>
 

@@ -1,0 +1,70 @@
+/* The processors that the hot files are compiled for (cpu.cmake), best first, and the choice. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/cpu/cpu.h"
+
+extern const adn_cpu_isa adn_cpu_isa_portable;
+#if defined(__x86_64__)
+extern const adn_cpu_isa adn_cpu_isa_v3, adn_cpu_isa_v4;
+
+/* The levels of the x86-64 psABI, as far as what we use of them goes. */
+static bool has_v3(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+static bool has_v4(void)
+{
+    return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+static bool has_all(void)
+{
+    return true;
+}
+
+static const struct {
+    const adn_cpu_isa *isa;
+    bool (*is_here)(void);
+} list[] = {
+#if defined(__x86_64__)
+    {&adn_cpu_isa_v4, has_v4},
+    {&adn_cpu_isa_v3, has_v3},
+#endif
+    {&adn_cpu_isa_portable, has_all},
+};
+
+const adn_cpu_isa *adn_cpu_isa_at(int k)
+{
+    int seen = 0;
+
+    for (size_t i = 0; i < ADN_COUNT(list); i++)
+        if (list[i].is_here() && seen++ == k) return list[i].isa;
+    return NULL;
+}
+
+adn_status adn_cpu_isa_choose(const adn_cpu_isa **out)
+{
+    const char *wish = getenv("ADONIS_ISA");
+    char here[64] = "";
+
+    if (wish == NULL || *wish == '\0') {
+        *out = adn_cpu_isa_at(0);
+        return ADN_OK;
+    }
+    for (int k = 0; adn_cpu_isa_at(k) != NULL; k++) {
+        const char *name = adn_cpu_isa_at(k)->name;
+        if (strcmp(name, wish) == 0) {
+            *out = adn_cpu_isa_at(k);
+            return ADN_OK;
+        }
+        if (k > 0) strcat(here, " | ");
+        strcat(here, name);
+    }
+    return ADN_FAIL(ADN_BADCONF, "ADONIS_ISA=%s: this machine runs %s", wish, here);
+}

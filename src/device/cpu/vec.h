@@ -1,0 +1,35 @@
+/* A vector of floats, as wide as the processor that a hot file is compiled for (cpu.cmake). */
+#ifndef ADN_VEC_H
+#define ADN_VEC_H
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+typedef __m512 vec;
+enum { LANES = 16 };
+#define vec_load   _mm512_loadu_ps
+#define vec_store  _mm512_storeu_ps
+#define vec_spread _mm512_set1_ps
+#define vec_fma    _mm512_fmadd_ps
+
+#elif defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+typedef __m256 vec;
+enum { LANES = 8 };
+#define vec_load   _mm256_loadu_ps
+#define vec_store  _mm256_storeu_ps
+#define vec_spread _mm256_set1_ps
+#define vec_fma    _mm256_fmadd_ps
+
+#else /* any processor: the compiler knows what four floats are there */
+typedef float vec __attribute__((vector_size(16)));
+typedef float adn_vec_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
+enum { LANES = 4 };
+#define vec_load(p)      ((vec) * (const adn_vec_anywhere *)(p))
+#define vec_store(p, v)  (*(adn_vec_anywhere *)(p) = (v))
+#define vec_spread(x)    ((vec){(x), (x), (x), (x)})
+#define vec_fma(a, b, c) ((a) * (b) + (c))
+#endif
+
+#define VEC_INLINE static inline __attribute__((always_inline))
+
+#endif
