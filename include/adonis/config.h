@@ -50,7 +50,7 @@ typedef struct adn_unit_conf {
 
 typedef enum adn_cuts_kind { ADN_CUTS_LIST, ADN_CUTS_EVERY, ADN_CUTS_AUTO } adn_cuts_kind;
 typedef enum adn_init { ADN_INIT_TORCH, ADN_INIT_KAIMING, ADN_INIT_XAVIER } adn_init;
-typedef enum adn_conv_algo { ADN_CONV_AUTO, ADN_CONV_DIRECT } adn_conv_algo; /* winograd: not yet */
+typedef enum adn_conv_algo { ADN_CONV_AUTO, ADN_CONV_DIRECT, ADN_CONV_WINOGRAD } adn_conv_algo;
 typedef enum adn_head_kind {
     ADN_HEAD_LINEAR,
     ADN_HEAD_CNN,

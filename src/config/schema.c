@@ -118,8 +118,9 @@ const adn_key adn_schema[] = {
            NOW("xavier", ADN_INIT_XAVIER)),
      .help = "of weights"},
     {"model.conv", ADN_KEY_WORD, "auto", AT(model.conv),
-     WORDS(NOW("auto", ADN_CONV_AUTO), NOW("direct", ADN_CONV_DIRECT), LATER("winograd")),
-     .help = "algorithm"},
+     WORDS(NOW("auto", ADN_CONV_AUTO), NOW("direct", ADN_CONV_DIRECT),
+           NOW("winograd", ADN_CONV_WINOGRAD)),
+     .help = "3x3 of stride 1 by Winograd's transforms: where they pay, never, always"},
     {"model.bn_reuse", ADN_KEY_LATER, "once",
      .help = "running statistics of a re-read batch: once | every"},
 

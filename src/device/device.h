@@ -9,6 +9,7 @@
 #ifndef ADN_DEVICE_H
 #define ADN_DEVICE_H
 
+#include "adonis/config.h" /* the algorithms a config may ask for */
 #include "core/core.h"
 
 typedef enum adn_type { ADN_F32, ADN_F64, ADN_U8, ADN_I32 } adn_type;
@@ -121,7 +122,7 @@ typedef struct adn_op_desc {
         struct {
             int kernel, stride, pad; /* square */
             bool has_bias;           /* linear uses this one too */
-            bool is_direct;          /* no transformed algorithm: the config's `conv: direct` */
+            adn_conv_algo algo;      /* the config's `conv` */
         } conv;
         struct {
             double eps, momentum;
@@ -266,7 +267,7 @@ struct adn_layout {
     adn_type type;
     size_t bytes;           /* of the weight, padding included; padding stays zero under SGD */
     int o, i, kernel, h, w; /* linear: kernel 0, input [h, w, i] */
-    const char *algo;       /* "loops", "direct" (ours), "onednn": for plan.json */
+    const char *algo;       /* "loops", "panels" (ours), "onednn" */
 };
 struct adn_op {
     adn_queue *queue;

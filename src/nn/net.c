@@ -26,7 +26,7 @@ adn_status adn_net_create(const adn_net_conf *conf, adn_net **out)
     net->queue = conf->queue;
     net->dev = conf->queue->dev;
     net->type = conf->type;
-    net->is_direct = conf->is_direct;
+    net->conv = conf->conv;
     ADN_TRY(st, copy_spec(net, conf->spec), fail);
     ADN_TRY(st, adn_net_tensors_create(net, conf), fail);
     for (int i = 0; i < conf->n_batches; i++) {

@@ -65,7 +65,7 @@ struct adn_net {
     adn_queue *queue;
     adn_device *dev;
     adn_type type;
-    bool is_direct;
+    adn_conv_algo conv;
     adn_net_spec spec; /* a copy that owns its layers */
     adn_shape *shapes; /* of each value for one sample: [layers.n + 1] */
     adn_layer_tensors *layer_tensors;

@@ -16,7 +16,7 @@ adn_op_desc adn_layer_fwd_desc(const adn_net *net, int i, int n)
     d.u.conv.stride = l->stride;
     d.u.conv.pad = l->pad;
     d.u.conv.has_bias = l->has_bias;
-    d.u.conv.is_direct = net->is_direct;
+    d.u.conv.algo = net->conv;
     return d;
 }
 

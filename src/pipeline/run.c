@@ -14,7 +14,7 @@ static adn_status create_stage(adn_run *r, int j)
                         .queue = p->blocks[j].queue,
                         .type = r->conf.type,
                         .n_batches = p->n_batches,
-                        .is_direct = conf->model.conv == ADN_CONV_DIRECT,
+                        .conv = conf->model.conv,
                         .optim = &conf->optim,
                         .until = conf->until,
                         .epoch_samples = p->epoch_samples,

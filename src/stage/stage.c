@@ -32,7 +32,7 @@ adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
                         .queue = s->queue,
                         .type = conf->type,
                         .n_batches = conf->n_batches,
-                        .is_direct = conf->is_direct,
+                        .conv = conf->conv,
                         .no_decay_bias = conf->optim->no_decay_bias,
                         .no_decay_norm = conf->optim->no_decay_norm};
     memcpy(net.batches, conf->batches, sizeof(net.batches));

@@ -22,7 +22,7 @@ typedef struct adn_stage_conf {
     adn_type type;
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the full training batch first */
     int n_batches;
-    bool is_direct;
+    adn_conv_algo conv;
     const adn_optim_conf *optim; /* borrowed while the stage lives */
     adn_duration until;          /* where linear and cosine schedules end */
     int64_t epoch_samples;       /* fresh samples that make an epoch of the clock */

@@ -47,7 +47,10 @@ static void conv_cases(const sink *s)
         {5, 16, 16, 3, 128, 3, 1, 1, 0},  {5, 4, 4, 128, 96, 3, 1, 1, 1},
         {1, 16, 16, 32, 32, 3, 2, 1, 5},  {67, 1, 1, 128, 10, 1, 1, 0, 5},
         {5, 16, 16, 16, 64, 1, 2, 0, 0},  {0, 5, 5, 130, 16, 1, 1, 0, 5},
-        {1, 4, 4, 256, 300, 3, 1, 1, 0},
+        {1, 4, 4, 256, 300, 3, 1, 1, 0},  {1, 4, 4, 16, 16, 3, 1, 1, 0},
+        {2, 17, 17, 130, 1, 3, 1, 1, 0},  {3, 13, 6, 1, 130, 3, 1, 2, 0},
+        {4, 10, 15, 40, 24, 3, 1, 1, 0},  {5, 12, 11, 31, 65, 3, 1, 0, 0},
+        {3, 16, 16, 64, 128, 3, 1, 1, 0}, {130, 4, 4, 17, 33, 3, 1, 1, 0},
     };
 
     for (size_t k = 0; k < ADN_COUNT(rows); k++) {
@@ -60,11 +63,12 @@ static void conv_cases(const sink *s)
         c.desc.u.conv.stride = stride;
         c.desc.u.conv.pad = pad;
         if (rows[k].layout_n != 0) c.layout_n = rows[k].layout_n;
-        for (int i = 0; i < 2; i++) {
-            c.is_integer = i == 1;
+        for (int i = 0; i < 4; i++) {
+            bool may_transform = kernel == 3 && stride == 1;
+            c.is_integer = i % 2 == 1;
             c.desc.u.conv.has_bias = (k + (size_t)i) % 2 == 0;
-            c.desc.u.conv.is_direct = k % 3 == 0;
-            s->fn(&c, s->user);
+            c.desc.u.conv.algo = i < 2 ? ADN_CONV_DIRECT : ADN_CONV_WINOGRAD;
+            if (i < 2 || may_transform) s->fn(&c, s->user);
         }
     }
 }

@@ -16,8 +16,8 @@
         NULL, NULL                                                                                 \
     }
 
-static const adn_cpu_way conv[] = {FAST({"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan})
-                                       LOOPS};
+static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"direct", adn_direct_plan},
+                                        {"onednn", adn_dnnl_conv_plan}) LOOPS};
 static const adn_cpu_way linear[] = {FAST({"direct", adn_direct_plan}) LOOPS};
 static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) LOOPS};
 static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) LOOPS};

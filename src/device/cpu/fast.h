@@ -15,6 +15,7 @@
 #define HOT(name)           HOT_WITH(name, ADN_ISA)
 #define adn_direct_plan     HOT(adn_direct_plan)
 #define adn_direct_layout   HOT(adn_direct_layout)
+#define adn_wino_plan       HOT(adn_wino_plan)
 #define adn_fast_norm_plan  HOT(adn_fast_norm_plan)
 #define adn_fast_pool_plan  HOT(adn_fast_pool_plan)
 #define adn_fast_elem_plan  HOT(adn_fast_elem_plan)
@@ -45,6 +46,7 @@ static inline void fast_zero_grads(const adn_op_desc *d, const adn_op_args *args
 
 /* Convolutions of stride 1 and linear layers: products of our own, weights in panels. */
 adn_status adn_direct_plan(adn_cpu_op *op);
+adn_status adn_wino_plan(adn_cpu_op *op); /* 3x3 of stride 1, by Winograd's transforms */
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 
 /* Norms; 2x2 maxima and averages whose windows are all alike; relu, add, normalise, sgd. */

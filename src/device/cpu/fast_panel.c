@@ -57,7 +57,7 @@ adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
     p->n_out = (size_t)fwd->dst.c;
     p->n_panel = (p->n_out + TILE_WIDTH - 1) / TILE_WIDTH;
     l->base.bytes = p->n_panel * p->n_tap * p->n_in * TILE_WIDTH * sizeof(float);
-    l->base.algo = "direct";
+    l->base.algo = "panels";
     l->impl = p;
     l->impl_free = adn_free;
     l->import_ = import_panels;

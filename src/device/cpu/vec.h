@@ -2,6 +2,8 @@
 #ifndef ADN_VEC_H
 #define ADN_VEC_H
 
+#include <string.h>
+
 #if defined(__AVX512F__)
 #include <immintrin.h>
 typedef __m512 vec;
@@ -31,5 +33,31 @@ enum { LANES = 4 };
 #endif
 
 #define VEC_INLINE static inline __attribute__((always_inline))
+
+/* a + by b. Vectors add, subtract and multiply as numbers do. */
+VEC_INLINE vec vec_add_scaled(vec a, float by, vec b)
+{
+    return vec_fma(vec_spread(by), b, a);
+}
+
+VEC_INLINE vec vec_scaled(float by, vec a)
+{
+    return vec_spread(by) * a;
+}
+
+/* The first n lanes, the others zero; the first n lanes alone. */
+VEC_INLINE vec vec_load_some(const float *p, size_t n)
+{
+    float all[LANES] = {0};
+    memcpy(all, p, n * sizeof(*all));
+    return vec_load(all);
+}
+
+VEC_INLINE void vec_store_some(float *p, vec v, size_t n)
+{
+    float all[LANES];
+    vec_store(all, v);
+    memcpy(p, all, n * sizeof(*all));
+}
 
 #endif

@@ -1,0 +1,360 @@
+/* 3x3 convolutions of stride 1, all passes, by Winograd's transforms (fast_wino.h): chunks of tiles
+ * are transformed, multiplied in 36 products of matrices by the tiles of fast_tile.h, transformed
+ * back. Weights lie in panels, as for the direct way. */
+#include <omp.h>
+#include <string.h>
+
+#include "device/cpu/fast_panel.h"
+#include "device/cpu/fast_wino.h"
+
+/* Tiles of a chunk, in floats of V: it stays in a second-level cache of 512 KiB, or nearly; but so
+ * many tiles at least that a panel of weights is worth loading. More for gradients of weights,
+ * whose sums are read and written for every chunk. */
+enum { CHUNK_FLOATS = 98304, CHUNK_LEAST = 24, GRAD_CHUNK = 48, GROUP_OUTPUTS = 64 };
+
+typedef struct wino {
+    adn_wino map;
+    const adn_panels *panels;
+    size_t n_panel;        /* of this pass' outputs */
+    size_t chunk, n_chunk; /* tiles of a chunk */
+    size_t group, n_group; /* panels of a group: a chunk's products */
+    bool is_fly;           /* each thread has one chunk: it transforms a group's weights itself */
+    adn_wino_map v, m;     /* shapes of one thread's */
+    size_t v_floats, m_floats;
+    size_t plane, u_floats;         /* of weights: a position's, a panel's */
+    size_t grad_plane, grad_floats; /* of gradients: a position's, a panel's */
+    size_t *offset;                 /* [chunk] of a tile in a position of V */
+} wino;
+
+static size_t odd_lines(size_t floats)
+{
+    return fast_round_up(floats, FAST_LINE) | FAST_LINE;
+}
+
+static size_t parts(size_t count, size_t of)
+{
+    return (count + of - 1) / of;
+}
+
+/* --- forward, and gradients of inputs, which are forward with turned weights */
+
+typedef struct product_call {
+    const wino *d;
+    const float *src, *weight, *bias;
+    float *dst;
+    float *u, *v, *m; /* weights' transforms; of each thread: V, and the products */
+} product_call;
+
+static void multiply(const wino *d, const float *u, const adn_wino_map *v, const adn_wino_map *m,
+                     size_t n_tile, size_t n_panel)
+{
+    static const float no_bias[TILE_WIDTH];
+    static const size_t no_tap = 0;
+
+    for (size_t p = 0; p < WINO_POSITIONS; p++) {
+        for (size_t panel = 0; panel < n_panel; panel++) {
+            for (size_t k = 0; k < tile_count(n_tile); k++) {
+                size_t t = tile_begin(n_tile, k), n_row = tile_begin(n_tile, k + 1) - t;
+                adn_tile_product(n_row, v->at + p * v->stride, d->offset + t, &no_tap, 1,
+                                 d->map.v.c, u + panel * d->u_floats + p * d->plane, no_bias,
+                                 m->at + p * m->stride + t * m->row + panel * TILE_WIDTH, m->row);
+            }
+        }
+    }
+}
+
+static void take_panels(const wino *d, const float *weight, size_t first, size_t n, float *u)
+{
+    size_t panel = WEIGHTS_OF_KERNEL * d->map.v.c * TILE_WIDTH;
+
+    for (size_t k = 0; k < n; k++)
+        adn_wino_take_weight(weight + (first + k) * panel, d->map.v.c, u + k * d->u_floats,
+                             d->plane);
+}
+
+static void chunk_product(const product_call *c, size_t chunk)
+{
+    const wino *d = c->d;
+    size_t me = (size_t)omp_get_thread_num(), first = chunk * d->map.n_tile / d->n_chunk;
+    size_t n = (chunk + 1) * d->map.n_tile / d->n_chunk - first;
+    adn_wino_map v = d->v, m = d->m;
+
+    v.at = c->v + me * d->v_floats;
+    m.at = c->m + me * d->m_floats;
+    adn_wino_take_src(&d->map, c->src, first, n, &v);
+    for (size_t g = 0; g < d->n_group; g++) {
+        size_t panel = g * d->group, n_panel = ADN_MIN(d->group, d->n_panel - panel);
+        float *u = c->u + (d->is_fly ? me * d->group : panel) * d->u_floats;
+        if (d->is_fly) take_panels(d, c->weight, panel, n_panel, u);
+        multiply(d, u, &v, &m, n, n_panel);
+        adn_wino_dst dst = {first,
+                            n,
+                            panel * TILE_WIDTH,
+                            ADN_MIN(n_panel * TILE_WIDTH, d->map.v.o - panel * TILE_WIDTH),
+                            c->bias,
+                            c->dst,
+                            NULL,
+                            NULL};
+        adn_wino_give_dst(&d->map, &m, &dst);
+    }
+}
+
+static void run_product(const product_call *c)
+{
+    const wino *d = c->d;
+
+#pragma omp parallel
+    {
+        if (!d->is_fly) {
+#pragma omp for schedule(static)
+            for (size_t p = 0; p < d->n_panel; p++)
+                take_panels(d, c->weight, p, 1, c->u + p * d->u_floats);
+        }
+#pragma omp for schedule(static)
+        for (size_t k = 0; k < d->n_chunk; k++) chunk_product(c, k);
+    }
+}
+
+static size_t u_floats(const wino *d, size_t team)
+{
+    return (d->is_fly ? team * d->group : d->n_panel) * d->u_floats;
+}
+
+static product_call product_of(const wino *d, const adn_op_args *args, float *workspace)
+{
+    size_t team = (size_t)omp_get_max_threads();
+    product_call c = {.d = d, .bias = args->p[ADN_BIAS], .u = workspace};
+
+    c.v = c.u + u_floats(d, team);
+    c.m = c.v + team * d->v_floats;
+    return c;
+}
+
+static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
+{
+    product_call c = product_of(op->impl, args, args->p[ADN_WORKSPACE]);
+
+    c.src = args->p[ADN_SRC];
+    c.weight = args->p[ADN_WEIGHT];
+    c.dst = args->p[ADN_DST];
+    run_product(&c);
+    return ADN_OK;
+}
+
+static size_t back_floats(const wino *d)
+{
+    return fast_round_up(adn_panels_back_floats(d->panels), FAST_LINE);
+}
+
+static adn_status run_grad_src(const adn_cpu_op *op, const adn_op_args *args)
+{
+    const wino *d = op->impl;
+    float *back = args->p[ADN_WORKSPACE];
+    product_call c = product_of(d, args, back + back_floats(d));
+
+    adn_panels_turn(d->panels, back, args->p[ADN_WEIGHT]);
+    c.src = args->p[ADN_GRAD_DST];
+    c.weight = back;
+    c.dst = args->p[ADN_GRAD_SRC];
+    c.bias = NULL;
+    run_product(&c);
+    return ADN_OK;
+}
+
+static void plan_product(adn_cpu_op *op, wino *d)
+{
+    size_t team = (size_t)omp_get_max_threads(), c = d->map.v.c, width = d->group * TILE_WIDTH;
+
+    d->m.row = odd_lines(width);
+    d->m.stride = odd_lines(d->chunk * d->m.row);
+    d->m_floats = WINO_POSITIONS * d->m.stride;
+    d->plane = odd_lines(c * TILE_WIDTH);
+    d->u_floats = WINO_POSITIONS * d->plane;
+    size_t floats = u_floats(d, team) + team * (d->v_floats + d->m_floats);
+    op->run = run_fwd;
+    if (op->base.desc.kind == ADN_OP_CONV_GRAD_SRC) {
+        op->run = run_grad_src;
+        floats += back_floats(d);
+    }
+    op->base.workspace_bytes = floats * sizeof(float);
+}
+
+/* --- gradients of weights */
+
+typedef struct grad_call {
+    const wino *d;
+    const float *src, *grad;
+    float *grad_weight;
+    float *v; /* of all threads together */
+    float *w; /* of each thread: a group's gradients, transformed */
+    float
+        *sums; /* [panel][position][input][width]; with a single chunk, of each thread a group's */
+} grad_call;
+
+/* sums of a position += V' W over a chunk's tiles. */
+static void outer(const wino *d, const float *v, const float *w, size_t n_tile, float *sums)
+{
+    size_t c = d->map.v.c;
+
+    for (size_t k = 0; k < tile_count(c); k++) {
+        size_t i = tile_begin(c, k), n_row = tile_begin(c, k + 1) - i;
+        adn_tile_outer(n_row, v + i, d->offset, w, n_tile, sums + i * TILE_WIDTH);
+    }
+}
+
+static void grad_group(const grad_call *c, size_t chunk, size_t first, size_t n_tile, size_t group)
+{
+    const wino *d = c->d;
+    size_t me = (size_t)omp_get_thread_num(), panel = group * d->group;
+    size_t n_panel = ADN_MIN(d->group, d->n_panel - panel), weights = d->map.v.c * TILE_WIDTH;
+    float *w = c->w + me * d->group * d->grad_floats;
+    float *sums = c->sums + (d->n_chunk == 1 ? me * d->group : panel) * d->u_floats;
+
+    for (size_t k = 0; k < n_panel; k++)
+        adn_wino_take_grad(&d->map, c->grad, first, n_tile, (panel + k) * TILE_WIDTH,
+                           w + k * d->grad_floats, d->grad_plane);
+    for (size_t p = 0; p < WINO_POSITIONS; p++) {
+        for (size_t k = 0; k < n_panel; k++) {
+            float *sum = sums + k * d->u_floats + p * d->plane;
+            if (chunk == 0) memset(sum, 0, weights * sizeof(*sum));
+            outer(d, c->v + p * d->v.stride, w + k * d->grad_floats + p * d->grad_plane, n_tile,
+                  sum);
+        }
+    }
+    for (size_t k = 0; k < n_panel && chunk + 1 == d->n_chunk; k++)
+        adn_wino_give_weight(sums + k * d->u_floats, d->plane, d->map.v.c,
+                             c->grad_weight + (panel + k) * WEIGHTS_OF_KERNEL * weights);
+}
+
+static void run_grad(const grad_call *c)
+{
+    const wino *d = c->d;
+
+#pragma omp parallel
+    for (size_t chunk = 0; chunk < d->n_chunk; chunk++) {
+        size_t first = chunk * d->map.n_tile / d->n_chunk;
+        size_t n = (chunk + 1) * d->map.n_tile / d->n_chunk - first;
+#pragma omp for schedule(static)
+        for (size_t t = 0; t < n; t++) {
+            const adn_wino_map v = {c->v + t * d->v.row, d->v.stride, d->v.row};
+            adn_wino_take_src(&d->map, c->src, first + t, 1, &v);
+        }
+#pragma omp for schedule(static)
+        for (size_t g = 0; g < d->n_group; g++) grad_group(c, chunk, first, n, g);
+    }
+}
+
+/* grad_bias[o] = the sum of grad over n rows. */
+static void sum_rows(float *grad_bias, const float *grad, size_t n, size_t o)
+{
+    for (size_t at = 0; at < o; at += FAST_LINE) {
+        double sum[FAST_LINE] = {0};
+        size_t here = ADN_MIN(FAST_LINE, o - at);
+        for (size_t r = 0; r < n; r++)
+            for (size_t i = 0; i < here; i++) sum[i] += (double)grad[r * o + at + i];
+        for (size_t i = 0; i < here; i++) grad_bias[at + i] = (float)sum[i];
+    }
+}
+
+static adn_status run_grad_param(const adn_cpu_op *op, const adn_op_args *args)
+{
+    const wino *d = op->impl;
+    size_t team = (size_t)omp_get_max_threads();
+    const adn_conv *v = &d->map.v;
+    grad_call c = {.d = d,
+                   .src = args->p[ADN_SRC],
+                   .grad = args->p[ADN_GRAD_DST],
+                   .grad_weight = args->p[ADN_GRAD_WEIGHT],
+                   .v = args->p[ADN_WORKSPACE]};
+
+    c.w = c.v + d->v_floats;
+    c.sums = c.w + team * d->group * d->grad_floats;
+    run_grad(&c);
+    if (args->p[ADN_GRAD_BIAS] != NULL)
+        sum_rows(args->p[ADN_GRAD_BIAS], c.grad, v->n * v->h_out * v->w_out, v->o);
+    return ADN_OK;
+}
+
+static void plan_grad(adn_cpu_op *op, wino *d)
+{
+    size_t team = (size_t)omp_get_max_threads();
+
+    d->plane = odd_lines(d->map.v.c * TILE_WIDTH);
+    d->u_floats = WINO_POSITIONS * d->plane;
+    d->grad_plane = odd_lines(d->chunk * TILE_WIDTH);
+    d->grad_floats = WINO_POSITIONS * d->grad_plane;
+    size_t n_sum = d->n_chunk == 1 ? team * d->group : d->n_panel;
+    op->base.workspace_bytes =
+        (d->v_floats + team * d->group * d->grad_floats + n_sum * d->u_floats) * sizeof(float);
+    op->run = run_grad_param;
+}
+
+/* --- planning */
+
+static adn_conv conv_of(const adn_op_desc *d)
+{
+    adn_conv v = {(size_t)d->src.n,     (size_t)d->src.h, (size_t)d->src.w, (size_t)d->src.c,
+                  (size_t)d->dst.h,     (size_t)d->dst.w, (size_t)d->dst.c, 3,
+                  (size_t)d->u.conv.pad};
+
+    if (d->kind != ADN_OP_CONV_GRAD_SRC) return v;
+    return (adn_conv){v.n, v.h_out, v.w_out, v.o, v.h, v.w, v.c, 3, 2 - v.pad};
+}
+
+/* What `conv: auto` takes: where a tile's four rows and columns are used, and there are products
+ * enough to pay for the transforms. */
+static bool pays(const adn_conv *v)
+{
+    return v->h_out >= 3 && v->w_out >= 3 && v->c >= 16 && v->o >= 16;
+}
+
+static void cut(wino *d, bool is_grad)
+{
+    size_t team = (size_t)omp_get_max_threads(), n = d->map.n_tile, outputs = GROUP_OUTPUTS;
+    size_t least = is_grad ? GRAD_CHUNK : CHUNK_LEAST;
+    size_t fit = CHUNK_FLOATS / (WINO_POSITIONS * d->v.row);
+
+    d->n_chunk = parts(n, ADN_MAX(least, fit));
+    if (!is_grad) d->n_chunk = ADN_MIN(n, fast_round_up(d->n_chunk, team));
+    d->chunk = parts(n, d->n_chunk);
+    d->is_fly = d->n_chunk <= team;
+    d->group = ADN_MAX(1, ADN_MIN(outputs / TILE_WIDTH, d->n_panel / team));
+    d->n_group = parts(d->n_panel, d->group);
+}
+
+adn_status adn_wino_plan(adn_cpu_op *op)
+{
+    const adn_op_desc *desc = &op->base.desc;
+    const adn_panels *panels = adn_panels_of(desc->layout);
+    bool is_grad = desc->kind == ADN_OP_CONV_GRAD_PARAM;
+    const adn_conv v = conv_of(desc);
+
+    if (panels == NULL || desc->u.conv.kernel != 3 || adn_shape_count(desc->src) == 0)
+        return ADN_END;
+    if (desc->u.conv.algo == ADN_CONV_DIRECT || (desc->u.conv.algo == ADN_CONV_AUTO && !pays(&v)))
+        return ADN_END;
+    wino s = {
+        .map = {.v = v, .tiles_y = parts(v.h_out, WINO_TILE), .tiles_x = parts(v.w_out, WINO_TILE)},
+        .panels = panels,
+        .n_panel = parts(v.o, TILE_WIDTH)};
+    s.map.n_tile = v.n * s.map.tiles_y * s.map.tiles_x;
+    s.v.row = odd_lines(v.c);
+    cut(&s, is_grad);
+    s.v.stride = odd_lines(s.chunk * s.v.row);
+    s.v_floats = WINO_POSITIONS * s.v.stride;
+
+    size_t zeros = fast_round_up(v.c, FAST_LINE);
+    wino *d = adn_alloc(sizeof(*d) + s.chunk * sizeof(*d->offset) + zeros * sizeof(float));
+    if (d == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan");
+    *d = s;
+    d->offset = (size_t *)(d + 1);
+    d->map.zeros = (const float *)(d->offset + d->chunk);
+    for (size_t t = 0; t < d->chunk; t++) d->offset[t] = t * d->v.row;
+    op->impl = d;
+    op->impl_free = adn_free;
+    if (is_grad)
+        plan_grad(op, d);
+    else
+        plan_product(op, d);
+    return ADN_OK;
+}
