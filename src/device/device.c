@@ -7,9 +7,10 @@
 #define RW ADN_READ_WRITE
 
 const adn_op_info adn_op_infos[ADN_N_OP] = {
-    [ADN_OP_CONV_FWD] = {"conv_fwd",
-                         {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_DST] = W},
-                         {[ADN_BIAS] = true}},
+    [ADN_OP_CONV_FWD] =
+        {"conv_fwd",
+         {[ADN_SRC] = R, [ADN_WEIGHT] = R, [ADN_BIAS] = R, [ADN_DST] = W, [ADN_SUMS] = W},
+         {[ADN_BIAS] = true, [ADN_SUMS] = true}},
     [ADN_OP_CONV_GRAD_SRC] = {"conv_grad_src",
                               {[ADN_GRAD_DST] = R, [ADN_WEIGHT] = R, [ADN_GRAD_SRC] = W},
                               {0}},
@@ -31,31 +32,47 @@ const adn_op_info adn_op_infos[ADN_N_OP] = {
                          {[ADN_SRC] = R,
                           [ADN_WEIGHT] = R,
                           [ADN_BIAS] = R,
+                          [ADN_SUMS] = R,
                           [ADN_DST] = W,
+                          [ADN_DST_MAX] = W,
+                          [ADN_INDEX] = W,
+                          [ADN_DST_AVG] = W,
                           [ADN_MEAN] = W,
                           [ADN_INV_STD] = W,
                           [ADN_RUN_MEAN] = RW,
                           [ADN_RUN_VAR] = RW},
-                         {0}},
-    [ADN_OP_NORM_INFER] = {"norm_infer",
-                           {[ADN_SRC] = R,
-                            [ADN_WEIGHT] = R,
-                            [ADN_BIAS] = R,
-                            [ADN_RUN_MEAN] = R,
-                            [ADN_RUN_VAR] = R,
-                            [ADN_DST] = W},
-                           {0}},
-    [ADN_OP_NORM_GRAD] = {"norm_grad",
-                          {[ADN_SRC] = R,
-                           [ADN_GRAD_DST] = R,
-                           [ADN_WEIGHT] = R,
-                           [ADN_BIAS] = R,
-                           [ADN_MEAN] = R,
-                           [ADN_INV_STD] = R,
-                           [ADN_GRAD_SRC] = W,
-                           [ADN_GRAD_WEIGHT] = W,
-                           [ADN_GRAD_BIAS] = W},
-                          {0}},
+                         {[ADN_SUMS] = true,
+                          [ADN_DST] = true,
+                          [ADN_DST_MAX] = true,
+                          [ADN_INDEX] = true,
+                          [ADN_DST_AVG] = true}},
+    [ADN_OP_NORM_INFER] =
+        {"norm_infer",
+         {[ADN_SRC] = R,
+          [ADN_WEIGHT] = R,
+          [ADN_BIAS] = R,
+          [ADN_RUN_MEAN] = R,
+          [ADN_RUN_VAR] = R,
+          [ADN_DST] = W,
+          [ADN_DST_MAX] = W,
+          [ADN_INDEX] = W,
+          [ADN_DST_AVG] = W},
+         {[ADN_DST] = true, [ADN_DST_MAX] = true, [ADN_INDEX] = true, [ADN_DST_AVG] = true}},
+    [ADN_OP_NORM_GRAD] =
+        {"norm_grad",
+         {[ADN_SRC] = R,
+          [ADN_GRAD_DST] = R,
+          [ADN_GRAD_MAX] = R,
+          [ADN_INDEX] = R,
+          [ADN_GRAD_AVG] = R,
+          [ADN_WEIGHT] = R,
+          [ADN_BIAS] = R,
+          [ADN_MEAN] = R,
+          [ADN_INV_STD] = R,
+          [ADN_GRAD_SRC] = W,
+          [ADN_GRAD_WEIGHT] = W,
+          [ADN_GRAD_BIAS] = W},
+         {[ADN_GRAD_DST] = true, [ADN_GRAD_MAX] = true, [ADN_INDEX] = true, [ADN_GRAD_AVG] = true}},
     [ADN_OP_RELU_FWD] = {"relu_fwd", {[ADN_SRC] = R, [ADN_DST] = W}, {0}},
     [ADN_OP_RELU_GRAD] = {"relu_grad",
                           {[ADN_DST] = R, [ADN_GRAD_DST] = R, [ADN_GRAD_SRC] = W},
@@ -97,6 +114,24 @@ static size_t vector_count(const adn_op_desc *d)
     return (size_t)d->dst.c;
 }
 
+static bool is_norm(const adn_op_desc *d)
+{
+    return d->kind == ADN_OP_NORM_FWD || d->kind == ADN_OP_NORM_INFER ||
+           d->kind == ADN_OP_NORM_GRAD;
+}
+
+/* Elements of a norm's maxima, of its averages. */
+static size_t max_count(const adn_op_desc *d)
+{
+    adn_shape s = {d->dst.n, d->dst.h / 2, d->dst.w / 2, d->dst.c};
+    return d->u.norm.has_max ? adn_shape_count(s) : 0;
+}
+
+static size_t avg_count(const adn_op_desc *d)
+{
+    return adn_shape_count((adn_shape){d->dst.n, d->u.norm.avg_h, d->u.norm.avg_w, d->dst.c});
+}
+
 size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
 {
     size_t item = adn_type_bytes(d->type);
@@ -112,7 +147,15 @@ size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
         return n_src;
     case ADN_DST:
     case ADN_GRAD_DST:
-        return n_dst;
+        return is_norm(d) && d->u.norm.is_pooled_only ? 0 : n_dst;
+    case ADN_DST_MAX:
+    case ADN_GRAD_MAX:
+        return max_count(d) * item;
+    case ADN_DST_AVG:
+    case ADN_GRAD_AVG:
+        return avg_count(d) * item;
+    case ADN_SUMS:
+        return 2 * vector_count(d) * sizeof(double);
     case ADN_WEIGHT:
     case ADN_GRAD_WEIGHT:
         return d->layout != NULL ? d->layout->bytes : vector_count(d) * item;
@@ -124,7 +167,7 @@ size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
     case ADN_RUN_VAR:
         return vector_count(d) * item;
     case ADN_INDEX:
-        return adn_shape_count(d->dst);
+        return is_norm(d) ? max_count(d) : adn_shape_count(d->dst);
     case ADN_LABELS:
         return (size_t)d->src.n * sizeof(adn_label);
     case ADN_RESULT:
@@ -162,7 +205,7 @@ double adn_op_bytes(const adn_op_desc *d)
     for (adn_role r = 0; r < ADN_N_ROLE; r++) {
         adn_access a = adn_op_infos[d->kind].role[r];
         double bytes = (double)adn_op_role_bytes(d, r);
-        if (r == ADN_INDEX && d->u.pool.kind != ADN_POOL_MAX) continue;
+        if (r == ADN_INDEX && !is_norm(d) && d->u.pool.kind != ADN_POOL_MAX) continue;
         sum += (a & ADN_READ ? bytes : 0) + (a & ADN_WRITE ? bytes : 0);
     }
     return sum;

@@ -42,12 +42,17 @@ typedef enum adn_role {
     ADN_SRC,
     ADN_SRC2,
     ADN_DST,
+    ADN_DST_MAX, /* norm's pools: of dst */
+    ADN_DST_AVG,
     ADN_GRAD_DST, /* gradient of dst: comes in */
+    ADN_GRAD_MAX, /* of the pools' dst */
+    ADN_GRAD_AVG,
     ADN_GRAD_SRC, /* gradient of src: goes out */
     ADN_WEIGHT,   /* as its layout says; norm: scale [c] */
     ADN_BIAS,     /* [c] */
     ADN_GRAD_WEIGHT,
     ADN_GRAD_BIAS,
+    ADN_SUMS, /* double [2][c]: of a convolution's dst, of its squares */
     ADN_MEAN, /* of the batch, kept for the gradient: [c] */
     ADN_INV_STD,
     ADN_RUN_MEAN, /* running statistics: [c] */
@@ -61,32 +66,39 @@ typedef enum adn_role {
     ADN_N_ROLE
 } adn_role;
 
-/* Each kind of operation: what it computes, reads (R), writes (W), or both. Optional roles in
- * brackets may be NULL. `type` is the descriptor's: activations, parameters and statistics alike
- * (ADN_F32 | ADN_F64).
+/* clang-format off */
+/* Each kind of operation: what it computes, then what it reads (R), writes (W), or both (RW).
+ * Roles in brackets may be NULL. `type` is the descriptor's: activations, parameters and statistics
+ * alike (ADN_F32 | ADN_F64). Gradients of parameters are sums over the batch.
  *
- * CONV_FWD        dst = src * weight + [bias]                          R src weight [bias] W dst
- * CONV_GRAD_SRC   gradient of src                                      R grad_dst weight W grad_src
- * CONV_GRAD_PARAM gradients of weight, bias: summed over the batch     R src grad_dst W grad_weight
- * [grad_bias] LINEAR_*        the same over [n, h*w*c] -> [n, 1, 1, c] NORM_FWD        batch norm
- * over n, h, w, then ReLU if `relu`; running statistics move by `momentum` (variance unbiased)
- * unless value 0 is 0                        R src weight bias            W dst mean inv_std  RW
- * run_mean run_var NORM_INFER      the same with running statistics                     R src
- * weight bias run_*      W dst NORM_GRAD       through ReLU (mask recomputed from src) and norm R
- * src grad_dst weight bias mean inv_std W grad_src grad_weight grad_bias.  grad_src may be grad_dst
- * RELU_FWD        max(src, 0); NaN stays NaN, in all of these          R src W dst RELU_GRAD
- * grad_dst where dst > 0                               R dst grad_dst               W grad_src.
- * grad_src may be grad_dst POOL_FWD        max, or average over the window (adaptive: PyTorch's
- * windows)  R src              W dst [index] POOL_GRAD       max: to index' element; average:
- * spread              R grad_dst [index]           W grad_src ADD             src + src2, then ReLU
- * if `relu`                      R src src2                   W dst.  dst may be src LOSS softmax
- * cross entropy, label smoothing, mean over n; gradient (of the mean), hits (first largest) R src
- * labels                 W [grad_src] result  RW halt NORMALISE       u8 NHWC pixels to (p / 255 -
- * mean) / std             R src (u8)                   W dst SGD             PyTorch's: g += decay
- * w; m = momentum m + g; w -= lr (nesterov ? g + momentum m : m) over a flat array; nothing if halt
- * is set. values: lr, momentum, decay, 1: m = 0 first R grad_weight halt           RW weight
- * momentum
+ * CONV_FWD        dst = src * weight + bias; sums for the norm behind it
+ *                 R src weight [bias]  W dst [sums]
+ * CONV_GRAD_SRC   R grad_dst weight  W grad_src
+ * CONV_GRAD_PARAM R src grad_dst  W grad_weight [grad_bias]
+ * LINEAR_*        the same over [n, h*w*c] -> [n, 1, 1, c]
+ * NORM_FWD        batch norm over n, h, w, then ReLU if `relu`, then the pools that the descriptor
+ *                 names. Moments by sums, or by a pass over src; running statistics move by
+ *                 `momentum` (variance unbiased) unless value 0 is 0
+ *                 R src weight bias [sums]  W [dst] [dst_max index] [dst_avg] mean inv_std
+ *                 RW run_mean run_var
+ * NORM_INFER      the same with running statistics
+ *                 R src weight bias run_*  W [dst] [dst_max index] [dst_avg]
+ * NORM_GRAD       through pools, ReLU (its mask recomputed from src) and norm
+ *                 R src [grad_dst] [grad_max index] [grad_avg] weight bias mean inv_std
+ *                 W grad_src grad_weight grad_bias.  grad_src may be grad_dst or src
+ * RELU_FWD        max(src, 0); what is not a number stays so, in all of these: R src  W dst
+ * RELU_GRAD       grad_dst where dst > 0: R dst grad_dst  W grad_src.  grad_src may be grad_dst
+ * POOL_FWD        max, or average over the window (adaptive: PyTorch's): R src  W dst [index]
+ * POOL_GRAD       max: to index' element; average: spread: R grad_dst [index]  W grad_src
+ * ADD             src + src2, then ReLU if `relu`: R src src2  W dst.  dst may be src
+ * LOSS            softmax cross entropy, label smoothing, mean over n; gradient of the mean, hits
+ *                 (first largest): R src labels  W [grad_src] result  RW halt
+ * NORMALISE       u8 NHWC pixels to (p / 255 - mean) / std: R src (u8)  W dst
+ * SGD             PyTorch's, over a flat array: g += decay w; m = momentum m + g; w -= lr (nesterov
+ *                 ? g + momentum m : m); nothing if halt is set. Values: lr, momentum, decay, 1:
+ *                 m = 0 first.  R grad_weight halt  RW weight momentum
  */
+/* clang-format on */
 typedef enum adn_op_kind {
     ADN_OP_CONV_FWD,
     ADN_OP_CONV_GRAD_SRC,
@@ -127,7 +139,10 @@ typedef struct adn_op_desc {
         struct {
             double eps, momentum;
             bool relu;
-        } norm; /* ADD uses relu */
+            bool is_pooled_only; /* dst itself is not wanted: pools alone read it */
+            bool has_max;        /* maxima of 2x2, which tile the map */
+            int avg_h, avg_w;    /* a map of averages whose windows tile it; 0: none */
+        } norm;                  /* ADD uses relu */
         struct {
             adn_pool_kind kind;
             int kernel, stride; /* not of adaptive pools; windows that stick out are left out */

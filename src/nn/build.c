@@ -76,21 +76,6 @@ void adn_build_grad_done(adn_build *b, int v, adn_at written)
     b->grad[v] = sum;
 }
 
-static void find_fused(adn_build *b)
-{
-    const adn_layers *list = &b->net->spec.layers;
-    for (int i = 1; i < list->n; i++) {
-        adn_layer_kind before = list->layer[i - 1].kind;
-        int readers = 0;
-        if (list->layer[i].kind != ADN_LAYER_RELU || list->layer[i].src != i) continue;
-        if (before != ADN_LAYER_NORM && before != ADN_LAYER_ADD) continue;
-        for (int k = 0; k < list->n; k++)
-            readers += (list->layer[k].src == i) +
-                       (list->layer[k].kind == ADN_LAYER_ADD && list->layer[k].src2 == i);
-        b->is_fused[i] = readers == 1;
-    }
-}
-
 static void find_needs(adn_build *b)
 {
     const adn_layers *list = &b->net->spec.layers;
@@ -114,10 +99,18 @@ static void list_input(adn_build *b)
     b->value[0] = op->at[ADN_DST] = adn_build_buffer(b, value_bytes(b, 0));
 }
 
+/* Where no norm wrote it already: the pool that opens the next block, or the output to be copied.
+ */
 static void list_emit(adn_build *b)
 {
     const adn_net_spec *s = &b->net->spec;
-    if (!s->has_emit_pool) return; /* the block's output is copied as it is */
+
+    for (int i = 0; i < s->n_block; i++)
+        if (b->note[i].emits || b->note[i].max == ADN_EMIT_POOL) return;
+    if (!s->has_emit_pool) {
+        b->plan->block_output = b->value[s->n_block];
+        return;
+    }
     adn_planned *op = adn_build_op(b, ADN_OP_POOL_FWD, s->n_block - 1);
     op->desc.src = adn_build_shape(b, s->n_block);
     op->desc.dst = adn_layer_dst(&s->emit_pool, op->desc.src);
@@ -146,7 +139,7 @@ static void list_all(adn_build *b)
     const adn_net_spec *s = &b->net->spec;
     adn_net_plan *p = b->plan;
 
-    find_fused(b);
+    adn_fuse_find(b);
     find_needs(b);
     list_input(b);
     for (int i = 0; i < s->n_block; i++) adn_layer_table[s->layers.layer[i].kind].fwd(b, i);
@@ -161,7 +154,6 @@ static void list_all(adn_build *b)
         for (int i = s->layers.n - 1; i >= 0; i--)
             if (b->needs_grad[i + 1]) adn_layer_table[s->layers.layer[i].kind].grad(b, i);
     p->phase_end[ADN_PHASE_LEARN] = p->n_op;
-    p->block_output = b->value[s->n_block];
 }
 
 adn_status adn_build_plan(adn_net *net, adn_net_plan *plan)
@@ -169,18 +161,17 @@ adn_status adn_build_plan(adn_net *net, adn_net_plan *plan)
     size_t n = (size_t)net->spec.layers.n + 1;
     adn_build b = {.net = net, .plan = plan};
 
-    /* One block of memory for all the notes. */
-    char *notes = adn_alloc(n * (5 * sizeof(adn_at) + 2 * sizeof(bool)));
-    if (notes == NULL) return ADN_FAIL(ADN_NOMEM, "net: no memory for its plan");
-    adn_at *ats = (adn_at *)(void *)notes;
-    b.value = ats;
-    b.grad = ats + n;
-    b.mean = ats + 2 * n;
-    b.inv_std = ats + 3 * n;
-    b.index = ats + 4 * n;
-    b.needs_grad = (bool *)(ats + 5 * n);
-    b.is_fused = b.needs_grad + n;
-    list_all(&b);
-    adn_free(notes);
+    b.value = adn_alloc(n * sizeof(*b.value));
+    b.grad = adn_alloc(n * sizeof(*b.grad));
+    b.needs_grad = adn_alloc(n * sizeof(*b.needs_grad));
+    b.note = adn_alloc(n * sizeof(*b.note));
+    if (b.value != NULL && b.grad != NULL && b.needs_grad != NULL && b.note != NULL)
+        list_all(&b);
+    else
+        b.st = ADN_FAIL(ADN_NOMEM, "net: no memory for its plan");
+    adn_free(b.value);
+    adn_free(b.grad);
+    adn_free(b.needs_grad);
+    adn_free(b.note);
     return b.st;
 }

@@ -106,7 +106,7 @@ adn_status adn_net_fwd(adn_net *net, int n, bool is_training, const adn_net_io *
     adn_status st = run_ops(p, 0, p->phase_end[ADN_PHASE_FWD], io);
 
     if (st != ADN_OK || io->emit == NULL) return st;
-    if (net->spec.has_emit_pool)
+    if (p->block_output_ptr == NULL)
         return run_ops(p, p->phase_end[ADN_PHASE_FWD], p->phase_end[ADN_PHASE_EMIT], io);
     size_t bytes = adn_shape_count(net->shapes[net->spec.n_block]) * adn_type_bytes(net->type);
     return net->dev->ops->copy(net->queue, io->emit, p->block_output_ptr, (size_t)n * bytes);

@@ -2,8 +2,8 @@
  * memory is. Private to src/nn.
  *
  * Planning a batch has two passes: the layers append operations whose memory is named by adn_at
- * (build.c and the kinds' files); then lives are known, buffers get offsets in the activations'
- * arena, and operations are planned on the device (plan.c). */
+ * (build.c, kinds.c; fuse.c says which of them run inside others); then lives are known, buffers
+ * get offsets in the activations' arena, and operations are planned on the device (plan.c). */
 #ifndef ADN_NET_H
 #define ADN_NET_H
 
@@ -52,7 +52,7 @@ typedef struct adn_net_plan {
     adn_buffer *buffers;
     int n_buffer, room_buffer;
     size_t arena_bytes;
-    adn_at block_output;
+    adn_at block_output; /* copied to where it is emitted; none: an operation writes there */
     void *block_output_ptr;
 } adn_net_plan;
 
@@ -79,16 +79,29 @@ struct adn_net {
     int n_plan;
 };
 
+/* What is known of a layer while a plan's operations are listed. */
+typedef struct adn_note {
+    adn_at mean, inv_std, index; /* what forward keeps for the gradient */
+    adn_at sums;                 /* of a convolution, for the norm behind it */
+    bool is_fused;               /* this ReLU, or pool, runs inside an operation before it */
+    /* Of a norm (fuse.c): the pools that run inside it, as layers; their gradients. */
+    int max, avg;
+    adn_at grad_max, grad_avg;
+    bool emits;          /* its result goes straight to where the block's output is emitted */
+    bool is_pooled_only; /* pools alone read its result */
+    int norm;            /* of a pool that is fused: its norm */
+} adn_note;
+enum { ADN_NO_LAYER = -1, ADN_EMIT_POOL = -2 };
+
 /* build.c: while a plan's operations are listed. */
 typedef struct adn_build {
     adn_net *net;
     adn_net_plan *plan;
-    adn_at *value;    /* [layers.n + 1] where each value is */
-    adn_at *grad;     /* [layers.n + 1] where its gradient is; ADN_AT_NONE: not written yet */
+    adn_at *value;    /* [layers.n + 1] where each value is; none: it is never written */
+    adn_at *grad;     /* [layers.n + 1] where its gradient is; none: not written yet */
     bool *needs_grad; /* [layers.n + 1] */
-    adn_at *mean, *inv_std, *index; /* [layers.n] what forward keeps for the gradient */
-    bool *is_fused;                 /* [layers.n] this ReLU runs inside the operation before it */
-    adn_status st;                  /* first failure; later calls do nothing */
+    adn_note *note;   /* [layers.n] */
+    adn_status st;    /* first failure; later calls do nothing */
     adn_planned scratch;
 } adn_build;
 adn_at adn_build_buffer(adn_build *b, size_t bytes);
@@ -101,6 +114,12 @@ adn_shape adn_build_shape(const adn_build *b, int value); /* with the plan's n *
 adn_at adn_build_grad_dst(adn_build *b, int v);
 void adn_build_grad_done(adn_build *b, int v, adn_at written);
 adn_status adn_build_plan(adn_net *net, adn_net_plan *plan) ADN_MUST_USE; /* lists everything */
+
+/* fuse.c: finds which layers run inside others (the notes), so that a map is written once and read
+ * as seldom as may be. */
+void adn_fuse_find(adn_build *b);
+int adn_fuse_readers(const adn_build *b, int value); /* layers that read it */
+int adn_fuse_result(const adn_build *b, int norm);   /* the value that a norm's operation gives */
 
 /* One table row a kind of layer (kinds.c): fwd and grad append operations for layer i. */
 typedef struct adn_layer_ops {

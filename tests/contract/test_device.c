@@ -116,7 +116,8 @@ static void check_empty(const op_case *c, void *user)
     for (adn_role r = 0; r < ADN_N_ROLE; r++) {
         if (data.p[r] == NULL || !op_is_real(c, r)) continue;
         bool is_only_written = adn_op_infos[c->desc.kind].role[r] == ADN_WRITE;
-        double value = r == ADN_GRAD_WEIGHT || r == ADN_GRAD_BIAS ? 0 : OP_UNSET;
+        bool is_sum = r == ADN_GRAD_WEIGHT || r == ADN_GRAD_BIAS || r == ADN_SUMS;
+        double value = is_sum ? 0 : OP_UNSET;
         for (size_t k = 0; is_only_written && k < data.count[r]; k++)
             if (((double *)data.p[r])[k] != value)
                 ck_abort_msg("%s: role %d", op_case_text(c), (int)r);

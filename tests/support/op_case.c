@@ -57,22 +57,48 @@ bool op_has_layout(adn_op_kind kind)
     return kind >= ADN_OP_CONV_FWD && kind <= ADN_OP_LINEAR_GRAD_PARAM;
 }
 
+static bool is_norm(adn_op_kind kind)
+{
+    return kind == ADN_OP_NORM_FWD || kind == ADN_OP_NORM_INFER || kind == ADN_OP_NORM_GRAD;
+}
+
+/* A norm's memory that may be left out, but for the sums. */
+static bool norm_has(const op_case *c, adn_role role)
+{
+    switch (role) {
+    case ADN_DST:
+    case ADN_GRAD_DST:
+        return !c->desc.u.norm.is_pooled_only;
+    case ADN_DST_MAX:
+    case ADN_GRAD_MAX:
+        return c->desc.u.norm.has_max;
+    case ADN_INDEX: /* left out where no gradient will come */
+        return c->desc.u.norm.has_max && !c->is_absent;
+    default:
+        return c->desc.u.norm.avg_h > 0;
+    }
+}
+
 bool op_case_has(const op_case *c, adn_role role)
 {
     adn_op_kind kind = c->desc.kind;
 
     if (adn_op_infos[kind].role[role] == ADN_NONE) return false;
     if (!adn_op_infos[kind].optional[role]) return true;
+    if (role == ADN_SUMS) return c->has_sums;
     if (op_has_layout(kind)) return c->desc.u.conv.has_bias;
+    if (is_norm(kind)) return norm_has(c, role);
     if (role == ADN_INDEX && c->desc.u.pool.kind != ADN_POOL_MAX) return false;
     return !c->is_absent;
 }
 
-bool op_in_place(adn_op_kind kind, adn_role *out, adn_role *in)
+bool op_in_place(const op_case *c, adn_role *out, adn_role *in)
 {
+    adn_op_kind kind = c->desc.kind;
     bool is_grad = kind == ADN_OP_NORM_GRAD || kind == ADN_OP_RELU_GRAD;
+    bool is_over_src = kind == ADN_OP_NORM_GRAD && c->desc.u.norm.is_pooled_only;
     *out = is_grad ? ADN_GRAD_SRC : ADN_DST;
-    *in = is_grad ? ADN_GRAD_DST : ADN_SRC;
+    *in = is_grad && !is_over_src ? ADN_GRAD_DST : ADN_SRC;
     return is_grad || kind == ADN_OP_ADD;
 }
 
@@ -134,7 +160,7 @@ static adn_label draw_label(const op_case *c, adn_draw d)
 static void fill_role(const op_case *c, op_data *data, adn_role role, uint64_t seed)
 {
     bool is_read = (adn_op_infos[c->desc.kind].role[role] & ADN_READ) != 0;
-    uint32_t kernel = (uint32_t)c->desc.u.pool.kernel; /* of a pool */
+    uint32_t kernel = is_norm(c->desc.kind) ? 2 : (uint32_t)c->desc.u.pool.kernel; /* of a pool */
 
     for (size_t k = 0; k < data->count[role]; k++) {
         adn_draw d = adn_rng_draw(seed, ADN_RNG_TEST, (uint64_t)role, k);
@@ -154,6 +180,20 @@ static void fill_role(const op_case *c, op_data *data, adn_role role, uint64_t s
     }
 }
 
+/* The gradients that reach element k of a norm's dst. */
+static void clear_grads(const op_case *c, op_data *data, size_t k)
+{
+    size_t n_c = (size_t)c->desc.src.c, w = (size_t)c->desc.src.w, h = (size_t)c->desc.src.h;
+    size_t x = k / n_c % w, y = k / n_c / w % h, n = k / n_c / w / h;
+    size_t avg_h = (size_t)c->desc.u.norm.avg_h, avg_w = (size_t)c->desc.u.norm.avg_w;
+    double *dst = data->p[ADN_GRAD_DST], *max = data->p[ADN_GRAD_MAX], *avg = data->p[ADN_GRAD_AVG];
+
+    if (dst != NULL) dst[k] = 0;
+    if (max != NULL) max[((n * (h / 2) + y / 2) * (w / 2) + x / 2) * n_c + k % n_c] = 0;
+    if (avg != NULL)
+        avg[((n * avg_h + y / (h / avg_h)) * avg_w + x / (w / avg_w)) * n_c + k % n_c] = 0;
+}
+
 /* Where ReLU's input is so near 0 that types may differ on its sign, no gradient comes in. */
 static void clear_doubtful_grads(const op_case *c, op_data *data)
 {
@@ -165,7 +205,21 @@ static void clear_doubtful_grads(const op_case *c, op_data *data)
     for (size_t k = 0; k < data->count[ADN_SRC]; k++) {
         size_t i = k % n_channel;
         double y = (src[k] - mean[i]) * inv_std[i] * weight[i] + bias[i];
-        if (fabs(y) < 1e-4) ((double *)data->p[ADN_GRAD_DST])[k] = 0;
+        if (fabs(y) < 1e-4) clear_grads(c, data, k);
+    }
+}
+
+/* What a convolution would have given the norm. */
+static void set_sums(const op_case *c, op_data *data)
+{
+    double *sums = data->p[ADN_SUMS];
+    const double *src = data->p[ADN_SRC];
+    size_t n_channel = (size_t)c->desc.src.c;
+
+    memset(sums, 0, 2 * n_channel * sizeof(*sums));
+    for (size_t k = 0; k < data->count[ADN_SRC]; k++) {
+        sums[k % n_channel] += src[k];
+        sums[n_channel + k % n_channel] += src[k] * src[k];
     }
 }
 
@@ -199,6 +253,7 @@ void op_data_init(op_data *data, const op_case *c, uint64_t seed)
         fill_role(c, data, r, seed);
     }
     if (d.kind == ADN_OP_NORM_GRAD && d.u.norm.relu) clear_doubtful_grads(c, data);
+    if (d.kind == ADN_OP_NORM_FWD && c->has_sums) set_sums(c, data);
 }
 
 void op_data_copy(op_data *to, const op_data *from, const op_case *c)
@@ -250,7 +305,7 @@ static double sum_length(const op_case *c, adn_role role)
 
     switch (d->kind) {
     case ADN_OP_CONV_FWD:
-        return kernel2 * d->src.c;
+        return kernel2 * d->src.c * (role == ADN_SUMS ? places : 1);
     case ADN_OP_CONV_GRAD_SRC:
         return kernel2 * d->dst.c;
     case ADN_OP_CONV_GRAD_PARAM:
@@ -284,10 +339,11 @@ static void compare_reals(const op_case *c, adn_role role, const op_data *got,
     const double *a = got->p[role], *b = wanted->p[role];
     double unit = c->desc.type == ADN_F64 ? DBL_EPSILON / FLT_EPSILON : 1;
     double length = sum_length(c, role), absolute = t->absolute, relative = t->relative;
-    bool is_normed =
-        role == ADN_DST && (c->desc.kind == ADN_OP_NORM_FWD || c->desc.kind == ADN_OP_NORM_INFER);
+    bool is_normed = (role == ADN_DST || role == ADN_DST_MAX || role == ADN_DST_AVG) &&
+                     (c->desc.kind == ADN_OP_NORM_FWD || c->desc.kind == ADN_OP_NORM_INFER);
 
-    if (c->is_integer && t->is_exact_on_integers) absolute = relative = 0;
+    if (c->is_integer && t->is_exact_on_integers && role != ADN_SUMS) absolute = relative = 0;
+    if (role == ADN_SUMS) relative *= 4; /* squares double the error, floats add them up */
     if (c->is_integer && op_has_layout(c->desc.kind)) absolute *= 9; /* products of up to 3 x 3 */
     for (size_t k = 0; k < got->count[role]; k++) {
         if (isnan(a[k]) && isnan(b[k])) continue;

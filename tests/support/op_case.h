@@ -13,6 +13,7 @@ typedef struct op_case {
     bool is_integer; /* small whole numbers: where a kind's sums are exact, so must the answer be */
     bool is_in_place;
     bool is_absent; /* memory that may be left out is */
+    bool has_sums;  /* a convolution gives them, a norm reads them */
 } op_case;
 
 /* Calls fn for every case of a kind, descriptors of this type. */
@@ -24,7 +25,7 @@ const char *op_case_text(const op_case *c);
 bool op_has_layout(adn_op_kind kind);              /* its weights lie as a layout says */
 bool op_case_has(const op_case *c, adn_role role); /* the case gives memory for the role */
 /* The written role that may lie where a read one does. false: none. */
-bool op_in_place(adn_op_kind kind, adn_role *out, adn_role *in);
+bool op_in_place(const op_case *c, adn_role *out, adn_role *in);
 
 /* A case's memory on the host. Numbers are doubles that the case's type holds exactly, weights in
  * PyTorch's order; pixels, indices, labels, results as the device has them. NULL: the case has no

@@ -68,6 +68,7 @@ static void conv_cases(const sink *s)
             c.is_integer = i % 2 == 1;
             c.desc.u.conv.has_bias = (k + (size_t)i) % 2 == 0;
             c.desc.u.conv.algo = i < 2 ? ADN_CONV_DIRECT : ADN_CONV_WINOGRAD;
+            c.has_sums = (k / 2 + (size_t)i) % 2 == 0 && s->kind == ADN_OP_CONV_FWD;
             if (i < 2 || may_transform) s->fn(&c, s->user);
         }
     }
@@ -110,7 +111,42 @@ static void norm_cases(const sink *s)
             c.desc.u.norm.relu = variant % 2 == 1;
             c.value[0] = variant / 2;
             c.is_in_place = s->kind == ADN_OP_NORM_GRAD && variant / 2 == 1;
+            c.has_sums = s->kind == ADN_OP_NORM_FWD && variant / 2 == 1;
             s->fn(&c, s->user); /* no whole numbers: a mean is none */
+        }
+}
+
+/* Norms with pools behind them. */
+static void pooled_norm_cases(const sink *s)
+{
+    static const struct {
+        adn_shape map;
+        bool has_max;
+        int avg_h, avg_w;
+    } rows[] = {
+        {{5, 8, 8, 16}, true, 0, 0},   {{3, 8, 8, 17}, false, 2, 2},
+        {{2, 16, 16, 64}, true, 4, 4}, {{67, 4, 4, 24}, true, 1, 1},
+        {{1, 6, 12, 130}, true, 2, 4}, {{2, 32, 32, 33}, false, 8, 8},
+        {{1, 2, 2, 1}, true, 0, 0},    {{4, 7, 5, 40}, false, 1, 1},
+        {{0, 4, 4, 16}, true, 2, 2},   {{2, 10, 14, 300}, true, 5, 2},
+        {{3, 3, 9, 20}, false, 3, 3},
+    };
+
+    for (size_t k = 0; k < ADN_COUNT(rows); k++)
+        for (int variant = 0; variant < 4; variant++) {
+            op_case c = start(s, rows[k].map, rows[k].map);
+            c.desc.u.norm.eps = 1e-5;
+            c.desc.u.norm.momentum = 0.1;
+            c.desc.u.norm.relu = variant > 0;
+            c.desc.u.norm.has_max = rows[k].has_max;
+            c.desc.u.norm.avg_h = rows[k].avg_h;
+            c.desc.u.norm.avg_w = rows[k].avg_w;
+            c.desc.u.norm.is_pooled_only = variant % 2 == 1;
+            c.value[0] = variant / 2;
+            c.is_in_place = s->kind == ADN_OP_NORM_GRAD && variant > 1;
+            c.has_sums = s->kind == ADN_OP_NORM_FWD && variant > 1;
+            c.is_absent = s->kind != ADN_OP_NORM_GRAD && variant == 3;
+            s->fn(&c, s->user);
         }
 }
 
@@ -123,7 +159,7 @@ static void act_cases(const sink *s)
             op_case c = start(s, maps[k], maps[k]);
             c.desc.u.norm.relu = s->kind == ADN_OP_ADD && variant % 2 == 1;
             c.is_in_place = variant / 2 == 1;
-            if (c.is_in_place && !op_in_place(s->kind, &out, &in)) continue;
+            if (c.is_in_place && !op_in_place(&c, &out, &in)) continue;
             emit(s, c);
         }
 }
@@ -246,6 +282,7 @@ void op_cases_each(adn_op_kind kind, adn_type type, void (*fn)(const op_case *c,
     case ADN_OP_NORM_INFER:
     case ADN_OP_NORM_GRAD:
         norm_cases(&s);
+        pooled_norm_cases(&s);
         break;
     case ADN_OP_RELU_FWD:
     case ADN_OP_RELU_GRAD:
@@ -294,7 +331,9 @@ const char *op_case_text(const op_case *c)
                  c->value[1], c->value[2], c->value[3], d->u.sgd.nesterov ? " nesterov" : "",
                  (int)c->halt);
     else
-        snprintf(at, room, "%s value %g%s", d->u.norm.relu ? " relu" : "", c->value[0],
+        snprintf(at, room, "%s%s avg %dx%d%s%s value %g%s", d->u.norm.relu ? " relu" : "",
+                 d->u.norm.has_max ? " max" : "", d->u.norm.avg_h, d->u.norm.avg_w,
+                 d->u.norm.is_pooled_only ? " alone" : "", c->has_sums ? " sums" : "", c->value[0],
                  c->is_in_place ? " in place" : "");
     if (c->is_integer) strncat(text, ", whole numbers", sizeof(text) - strlen(text) - 1);
     return text;

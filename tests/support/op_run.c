@@ -70,7 +70,13 @@ static void place(image *m)
             r == ADN_WORKSPACE ? m->op->workspace_bytes : adn_op_role_bytes(&m->desc, r);
         m->bytes += (m->role[r].bytes + 63) / 64 * 64 + GUARD;
     }
-    if (m->c->is_in_place && op_in_place(m->desc.kind, &out, &in)) m->role[out] = m->role[in];
+    if (m->c->is_in_place && op_in_place(m->c, &out, &in)) m->role[out] = m->role[in];
+}
+
+/* Sums are doubles in every type. */
+static bool is_double(const image *m, adn_role r)
+{
+    return m->desc.type == ADN_F64 || r == ADN_SUMS;
 }
 
 static void put(const image *m, adn_role r, char *to, const op_data *data)
@@ -81,7 +87,7 @@ static void put(const image *m, adn_role r, char *to, const op_data *data)
     }
     for (size_t k = 0; k < data->count[r]; k++) {
         double v = ((double *)data->p[r])[k];
-        if (m->desc.type == ADN_F64)
+        if (is_double(m, r))
             ((double *)(void *)to)[k] = v;
         else
             ((float *)(void *)to)[k] = (float)v;
@@ -95,9 +101,8 @@ static void get(const image *m, adn_role r, const char *from, op_data *data)
         return;
     }
     for (size_t k = 0; k < data->count[r]; k++)
-        ((double *)data->p[r])[k] = m->desc.type == ADN_F64
-                                        ? ((const double *)(const void *)from)[k]
-                                        : ((const float *)(const void *)from)[k];
+        ((double *)data->p[r])[k] = is_double(m, r) ? ((const double *)(const void *)from)[k]
+                                                    : ((const float *)(const void *)from)[k];
 }
 
 static void fetch(image *m, char *host)
@@ -110,7 +115,7 @@ static void fetch(image *m, char *host)
 static void fill(image *m, const op_data *data)
 {
     adn_role out, in;
-    bool shares = m->c->is_in_place && op_in_place(m->desc.kind, &out, &in);
+    bool shares = m->c->is_in_place && op_in_place(m->c, &out, &in);
 
     memset(m->before, GUARD_BYTE, m->bytes);
     for (adn_role r = 0; r < ADN_N_ROLE; r++)

@@ -2,6 +2,7 @@
  * Compiled for each processor, like the hot files that it names. */
 #include "device/cpu/dnnl_conv.h"
 #include "device/cpu/fast.h"
+#include "device/cpu/fast_norm.h"
 #include "device/cpu/vec.h"
 
 /* ThreadSanitizer's builds run the loops alone: oneDNN and libgomp are not instrumented. */
@@ -55,4 +56,6 @@ const adn_cpu_isa HOT(adn_cpu_isa) = {
         },
     .layouts = layouts,
     .peak = adn_peak,
+    .moments = adn_norm_moments,
+    .moments_rows = NORM_SUM_ROWS,
 };

@@ -153,15 +153,29 @@ fail:
     return st;
 }
 
+static size_t n_place(const adn_op_desc *d)
+{
+    return (size_t)d->dst.n * (size_t)d->dst.h * (size_t)d->dst.w;
+}
+
+/* The sums are a pass of their own; their parts lie behind the chain's workspace. */
 static adn_status run_chain(const adn_cpu_op *op, const adn_op_args *args)
 {
-    return adn_chain_run(op->impl, args->p);
+    const adn_chain *c = op->impl;
+    const adn_op_desc *d = &op->base.desc;
+    float *parts = (float *)((char *)args->p[ADN_WORKSPACE] + c->workspace_bytes);
+    adn_status st = adn_chain_run(c, args->p);
+
+    if (st == ADN_OK && args->p[ADN_SUMS] != NULL)
+        adn_cpu_queue_isa(op->base.queue)
+            ->moments(args->p[ADN_SUMS], args->p[ADN_DST], n_place(d), (size_t)d->dst.c, parts);
+    return st;
 }
 
 /* An empty batch: sums over nothing. */
 static adn_status run_empty(const adn_cpu_op *op, const adn_op_args *args)
 {
-    fast_zero_grads(&op->base.desc, args);
+    fast_zero_sums(&op->base.desc, args);
     return ADN_OK;
 }
 
@@ -285,5 +299,10 @@ adn_status adn_dnnl_conv_plan(adn_cpu_op *op)
     op->impl = c;
     op->impl_free = adn_chain_destroy;
     op->base.workspace_bytes = c->workspace_bytes;
+    if (d->kind == ADN_OP_CONV_FWD) {
+        size_t rows = adn_cpu_queue_isa(op->base.queue)->moments_rows;
+        size_t n_part = (n_place(d) + rows - 1) / rows;
+        op->base.workspace_bytes += n_part * 2 * (size_t)d->dst.c * sizeof(float);
+    }
     return ADN_OK;
 }

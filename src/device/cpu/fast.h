@@ -34,10 +34,10 @@ static inline size_t fast_round_up(size_t n, size_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
-/* The gradients of weights and biases that a batch of nothing gives. */
-static inline void fast_zero_grads(const adn_op_desc *d, const adn_op_args *args)
+/* The sums over a batch that a batch of nothing gives. */
+static inline void fast_zero_sums(const adn_op_desc *d, const adn_op_args *args)
 {
-    static const adn_role sums[] = {ADN_GRAD_WEIGHT, ADN_GRAD_BIAS};
+    static const adn_role sums[] = {ADN_GRAD_WEIGHT, ADN_GRAD_BIAS, ADN_SUMS};
 
     for (size_t i = 0; i < ADN_COUNT(sums); i++) {
         if (args->p[sums[i]] != NULL) memset(args->p[sums[i]], 0, adn_op_role_bytes(d, sums[i]));

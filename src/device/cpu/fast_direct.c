@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "device/cpu/fast_block.h"
+#include "device/cpu/fast_norm.h"
 #include "device/cpu/fast_panel.h"
 
 /* Pixels of a block. For gradients of weights, a panel of its pixels' gradients fits the
@@ -71,8 +72,32 @@ static void panel_product(const direct *d, const adn_block *k, const float *x, c
     }
 }
 
-static void product(const direct *d, const float *src, const float *weight, const float *bias,
-                    float *dst, float *buffers)
+typedef struct product_call {
+    const float *src, *weight, *bias;
+    float *dst, *buffers;
+    float *parts; /* [n_block][2][o]: sums of dst; NULL: not wanted */
+} product_call;
+
+/* A block's panels from .. to. */
+static void block_product(const direct *d, const product_call *c, size_t block, size_t from,
+                          size_t to)
+{
+    const adn_block k = adn_blocks_at(d->blocks, block);
+    size_t o = d->blocks->v.o, first = from * TILE_WIDTH;
+    size_t n = ADN_MIN(to * TILE_WIDTH, o) - first;
+    float *buffer = c->buffers + (size_t)omp_get_thread_num() * d->blocks->buffer;
+    const float *x = adn_blocks_fill(d->blocks, &k, buffer, c->src);
+
+    for (size_t panel = from; panel < to; panel++)
+        panel_product(d, &k, x, c->weight, c->bias, c->dst, panel);
+    if (c->parts == NULL) return;
+    float *sum = c->parts + block * 2 * o + first, *square = sum + o;
+    memset(sum, 0, n * sizeof(*sum));
+    memset(square, 0, n * sizeof(*square));
+    adn_norm_sum_rows(sum, square, c->dst + k.first * o + first, k.n, o, n);
+}
+
+static void product(const direct *d, const product_call *c)
 {
     /* Fewer blocks than threads: several share each and take some panels. */
     size_t n_block = d->blocks->n_block, team = (size_t)omp_get_max_threads();
@@ -80,19 +105,23 @@ static void product(const direct *d, const float *src, const float *weight, cons
 
 #pragma omp parallel for schedule(static)
     for (size_t task = 0; task < n_block * n_share; task++) {
-        const adn_block k = adn_blocks_at(d->blocks, task / n_share);
-        size_t share = task % n_share, to = (share + 1) * d->n_panel / n_share;
-        float *buffer = buffers + (size_t)omp_get_thread_num() * d->blocks->buffer;
-        const float *x = adn_blocks_fill(d->blocks, &k, buffer, src);
-        for (size_t panel = share * d->n_panel / n_share; panel < to; panel++)
-            panel_product(d, &k, x, weight, bias, dst, panel);
+        size_t share = task % n_share;
+        block_product(d, c, task / n_share, share * d->n_panel / n_share,
+                      (share + 1) * d->n_panel / n_share);
     }
 }
 
 static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
 {
-    product(op->impl, args->p[ADN_SRC], args->p[ADN_WEIGHT], args->p[ADN_BIAS], args->p[ADN_DST],
-            args->p[ADN_WORKSPACE]);
+    const direct *d = op->impl;
+    product_call c = {args->p[ADN_SRC], args->p[ADN_WEIGHT],    args->p[ADN_BIAS],
+                      args->p[ADN_DST], args->p[ADN_WORKSPACE], NULL};
+
+    if (args->p[ADN_SUMS] != NULL)
+        c.parts = c.buffers + (size_t)omp_get_max_threads() * d->blocks->buffer;
+    product(d, &c);
+    if (c.parts != NULL)
+        adn_norm_add_up(args->p[ADN_SUMS], c.parts, d->blocks->n_block, d->blocks->v.o);
     return ADN_OK;
 }
 
@@ -101,9 +130,15 @@ static adn_status run_grad_src(const adn_cpu_op *op, const adn_op_args *args)
     const direct *d = op->impl;
     float *back = args->p[ADN_WORKSPACE];
 
+    product_call c = {args->p[ADN_GRAD_DST],
+                      back,
+                      NULL,
+                      args->p[ADN_GRAD_SRC],
+                      back + adn_panels_back_floats(d->panels),
+                      NULL};
+
     adn_panels_turn(d->panels, back, args->p[ADN_WEIGHT]);
-    product(d, args->p[ADN_GRAD_DST], back, NULL, args->p[ADN_GRAD_SRC],
-            back + adn_panels_back_floats(d->panels));
+    product(d, &c);
     return ADN_OK;
 }
 
@@ -205,7 +240,7 @@ static adn_status run_grad_param(const adn_cpu_op *op, const adn_op_args *args)
 /* An empty batch: sums over nothing. */
 static adn_status run_empty(const adn_cpu_op *op, const adn_op_args *args)
 {
-    fast_zero_grads(&op->base.desc, args);
+    fast_zero_sums(&op->base.desc, args);
     return ADN_OK;
 }
 
@@ -238,6 +273,7 @@ adn_status adn_direct_plan(adn_cpu_op *op)
     if (d->blocks == NULL)
         return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan"); /* the caller frees op */
     floats = team * d->blocks->buffer;
+    if (desc->kind == ADN_OP_CONV_FWD) floats += d->blocks->n_block * 2 * v.o;
     if (is_grad_param(desc->kind)) floats = team * share_floats(d);
     if (is_grad_src(desc->kind)) floats += adn_panels_back_floats(panels);
     op->base.workspace_bytes = floats * sizeof(float);

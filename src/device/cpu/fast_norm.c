@@ -1,50 +1,127 @@
-/* Batch norm and ReLU over rows of channels: the statistics in one pass, the rest in one more.
- * Rows go in chunks of a fixed size, each with sums of its own, added in order: the bits do not
- * depend on the team. Moments are taken about the first row, so that a mean far from zero costs no
- * digits. */
+/* Batch norm, ReLU and the pools behind them over a map's rows: the moments in one pass where no
+ * convolution gave them, the rest in one more.
+ *
+ * A map is cut into bands, each with sums of its own that are added in order: the bits do not
+ * depend on the team. A band is so many rows of an image that the pools' windows tile it, or, where
+ * there are no pools, a run of pixels. It is done a piece at a time: what lies between the norm and
+ * its pools stays in a first-level cache. */
+#include "device/cpu/fast_norm.h"
+
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
-#include "device/cpu/fast.h"
+#include "device/cpu/fast_pool.h"
 
-/* A chunk is 64 KiB, which a second-level cache holds; its rows are few enough for float sums. */
-enum { CHUNK_FLOATS = 16384, CHUNK_ROWS = 256 };
+enum { PIECE_FLOATS = 3072 };
 
-typedef struct rows {
-    size_t n, c;           /* rows, channels */
-    size_t chunk, n_chunk; /* rows a chunk */
-    float *partial;        /* [n_chunk][2][c] */
-    double *sum;           /* [2][c] */
-    float *vector;         /* [3][c] */
-} rows;
+typedef struct map {
+    size_t n_pixel, c;
+    size_t n, h, w;      /* bands; each of h rows of w pixels. The last run may be shorter */
+    size_t piece;        /* pixels of a row done at a time */
+    size_t avg_h, avg_w; /* the averages' window; 0: none */
+    bool has_max;
+    float *parts;   /* [n_part][2][c]: of bands, or of runs for the moments */
+    double *sums;   /* [2][c] */
+    float *vector;  /* [3][c] */
+    float *scratch; /* of each thread [h][piece][c] */
+} map;
 
-static rows rows_of(const adn_op_desc *d, void *workspace)
+static size_t n_part(const map *m)
 {
-    rows r = {.n = (size_t)d->src.n * (size_t)d->src.h * (size_t)d->src.w, .c = (size_t)d->src.c};
-    r.chunk = ADN_MAX(ADN_MIN(CHUNK_FLOATS / r.c, CHUNK_ROWS), 1);
-    r.n_chunk = (r.n + r.chunk - 1) / r.chunk;
-    r.sum = workspace;
-    r.vector = workspace == NULL ? NULL : (float *)(r.sum + 2 * r.c);
-    r.partial = workspace == NULL ? NULL : r.vector + 3 * r.c;
-    return r;
+    return ADN_MAX(m->n, norm_n_part(m->n_pixel));
 }
 
-static size_t workspace_bytes(const rows *r)
+static size_t scratch_floats(const map *m)
 {
-    return 2 * r->c * sizeof(*r->sum) + (3 + 2 * r->n_chunk) * r->c * sizeof(*r->vector);
+    return fast_round_up(m->h * m->piece * m->c, FAST_LINE);
 }
 
-static size_t chunk_rows(const rows *r, size_t chunk)
+static map map_of(const adn_op_desc *d, void *workspace)
 {
-    return ADN_MIN(r->chunk, r->n - chunk * r->chunk);
+    map m = {.n_pixel = (size_t)d->src.n * (size_t)d->src.h * (size_t)d->src.w,
+             .c = (size_t)d->src.c,
+             .h = 1,
+             .w = NORM_SUM_ROWS,
+             .has_max = d->u.norm.has_max};
+    size_t least = m.has_max ? 2 : 1;
+
+    if (d->u.norm.avg_h > 0) {
+        m.avg_h = (size_t)(d->src.h / d->u.norm.avg_h);
+        m.avg_w = (size_t)(d->src.w / d->u.norm.avg_w);
+    }
+    if (m.has_max || m.avg_h > 0) {
+        /* Windows of 2 and of an odd number meet in twice that number. */
+        m.h = m.has_max && m.avg_h % 2 == 1 ? 2 * m.avg_h : ADN_MAX(m.avg_h, least);
+        m.w = (size_t)d->src.w;
+        least = m.has_max && m.avg_w % 2 == 1 ? 2 * m.avg_w : ADN_MAX(m.avg_w, least);
+    }
+    m.n = (m.n_pixel + m.h * m.w - 1) / (m.h * m.w);
+    m.piece = ADN_MIN(ADN_MAX(PIECE_FLOATS / (m.h * m.c) / least, 1) * least, m.w);
+    m.sums = workspace;
+    if (workspace == NULL) return m;
+    m.vector = (float *)(m.sums + 2 * m.c);
+    m.parts = m.vector + 3 * m.c;
+    m.scratch = m.parts + 2 * n_part(&m) * m.c;
+    return m;
 }
 
-/* sum, square: of x - about, over n rows. */
-static void sum_moments(float *restrict sum, float *restrict square, const float *restrict x,
-                        const float *restrict about, size_t n, size_t c)
+static size_t workspace_bytes(const map *m)
 {
-    memset(sum, 0, c * sizeof(*sum));
-    memset(square, 0, c * sizeof(*square));
+    size_t team = (size_t)omp_get_max_threads();
+    return 2 * m->c * sizeof(*m->sums) +
+           ((3 + 2 * n_part(m)) * m->c + team * scratch_floats(m)) * sizeof(float);
+}
+
+static size_t band_width(const map *m, size_t band)
+{
+    return m->h > 1 ? m->w : ADN_MIN(m->w, m->n_pixel - band * m->w);
+}
+
+static float *my_scratch(const map *m)
+{
+    return m->scratch + (size_t)omp_get_thread_num() * scratch_floats(m);
+}
+
+/* A piece of a band: its first pixel of all, its first of a row of windows, its width; how many
+ * floats its rows lie apart in the map. */
+typedef struct piece {
+    size_t first, band, x, w, stride;
+} piece;
+
+static piece piece_at(const map *m, size_t band, size_t x)
+{
+    return (piece){.first = band * m->h * m->w + x,
+                   .band = band,
+                   .x = x,
+                   .w = ADN_MIN(m->piece, band_width(m, band) - x),
+                   .stride = m->w * m->c};
+}
+
+/* --- moments */
+
+void adn_norm_sum_rows(float *restrict sum, float *restrict square, const float *restrict x,
+                       size_t n, size_t stride, size_t c)
+{
+    for (; n > 0; n--, x += stride) {
+        ADN_SIMD
+        for (size_t i = 0; i < c; i++) {
+            sum[i] += x[i];
+            square[i] += x[i] * x[i];
+        }
+    }
+}
+
+void adn_norm_add_up(double *sums, const float *parts, size_t n, size_t c)
+{
+    memset(sums, 0, 2 * c * sizeof(*sums));
+    for (size_t k = 0; k < n; k++)
+        for (size_t i = 0; i < 2 * c; i++) sums[i] += (double)parts[k * 2 * c + i];
+}
+
+static void sum_rows_about(float *restrict sum, float *restrict square, const float *restrict x,
+                           const float *restrict about, size_t n, size_t c)
+{
     for (; n > 0; n--, x += c) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
@@ -55,15 +132,32 @@ static void sum_moments(float *restrict sum, float *restrict square, const float
     }
 }
 
-/* Sums of the chunks, in their order, as doubles. */
-static void add_chunks(const rows *r)
+/* Floats hold sums about the first row, so that a mean far from zero costs no digits. */
+void adn_norm_moments(double *sums, const float *x, size_t n, size_t c, float *parts)
 {
-    memset(r->sum, 0, 2 * r->c * sizeof(*r->sum));
-    for (size_t k = 0; k < r->n_chunk; k++) {
-        const float *part = r->partial + k * 2 * r->c;
-        for (size_t i = 0; i < 2 * r->c; i++) r->sum[i] += (double)part[i];
+#pragma omp parallel for schedule(static)
+    for (size_t k = 0; k < norm_n_part(n); k++) {
+        float *part = parts + k * 2 * c;
+        size_t first = k * NORM_SUM_ROWS;
+        memset(part, 0, 2 * c * sizeof(*part));
+        sum_rows_about(part, part + c, x + first * c, x, ADN_MIN(NORM_SUM_ROWS, n - first), c);
+    }
+    adn_norm_add_up(sums, parts, norm_n_part(n), c);
+    for (size_t i = 0; i < c; i++) {
+        double about = (double)x[i], all = (double)n * about;
+        sums[c + i] += about * (2 * sums[i] + all);
+        sums[i] += all;
     }
 }
+
+/* --- forward */
+
+/* What the rows need of each channel. */
+typedef struct norm {
+    const float *mean, *scale, *bias;
+    const float *slope, *level; /* grad_src = scale g + slope (x - mean) + level */
+    float least;                /* 0 for ReLU, else minus infinity */
+} norm;
 
 /* y, whose sign is the ReLU's mask: forward and gradient compute it alike. The mean is taken off
  * first, so that it costs no digits where the deviation is small. */
@@ -72,79 +166,153 @@ static inline float normed(float x, float mean, float scale, float bias)
     return (x - mean) * scale + bias;
 }
 
-static void apply(float *restrict dst, const float *restrict x, const float *restrict mean,
-                  const float *restrict scale, const float *restrict bias, size_t n, size_t c,
-                  float least)
+static void apply(float *restrict dst, const float *restrict x, const norm *v, size_t n, size_t c)
 {
+    const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
+    const float least = v->least;
+
     for (; n > 0; n--, x += c, dst += c) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
             float y = normed(x[i], mean[i], scale[i], bias[i]);
-            dst[i] = y <= least ? least : y; /* least: 0 for ReLU, else minus infinity. NaN stays */
+            dst[i] = y <= least ? least : y; /* NaN stays */
         }
     }
 }
 
-static void apply_all(const rows *r, const adn_op_desc *d, const adn_op_args *args,
+static void max_piece(const map *m, const adn_op_args *args, const piece *k, const float *z,
+                      size_t stride)
+{
+    float *dst = args->p[ADN_DST_MAX];
+    uint8_t *index = args->p[ADN_INDEX];
+
+    for (size_t r = 0; r < m->h; r += 2) {
+        size_t at = ((k->band * m->h + r) / 2 * (m->w / 2) + k->x / 2) * m->c;
+        adn_pool_max(dst + at, index == NULL ? NULL : index + at, z + r * stride,
+                     z + (r + 1) * stride, k->w / 2, m->c);
+    }
+}
+
+static void average_piece(const map *m, const adn_op_args *args, const piece *k, const float *z,
+                          size_t stride)
+{
+    float *dst = args->p[ADN_DST_AVG];
+
+    for (size_t r = 0; r < m->h; r += m->avg_h) {
+        for (size_t x = 0; x < k->w; x += m->avg_w) {
+            size_t at = (k->band * m->h + r) / m->avg_h * (m->w / m->avg_w);
+            adn_pool_average(dst + (at + (k->x + x) / m->avg_w) * m->c, z + r * stride + x * m->c,
+                             stride, m->avg_h, m->avg_w, m->c);
+        }
+    }
+}
+
+static void apply_piece(const map *m, const adn_op_args *args, const norm *v, const piece *k,
+                        float *scratch)
+{
+    const float *src = (const float *)args->p[ADN_SRC] + k->first * m->c;
+    float *dst = args->p[ADN_DST], *z = dst != NULL ? dst + k->first * m->c : scratch;
+    size_t stride = dst != NULL ? k->stride : k->w * m->c;
+
+    for (size_t r = 0; r < m->h; r++) apply(z + r * stride, src + r * k->stride, v, k->w, m->c);
+    if (args->p[ADN_DST_MAX] != NULL) max_piece(m, args, k, z, stride);
+    if (args->p[ADN_DST_AVG] != NULL) average_piece(m, args, k, z, stride);
+}
+
+static void apply_all(const map *m, const adn_op_desc *d, const adn_op_args *args,
                       const float *mean)
 {
-    const float *src = args->p[ADN_SRC], *bias = args->p[ADN_BIAS];
-    float *dst = args->p[ADN_DST], least = d->u.norm.relu ? 0.0F : -INFINITY;
+    const norm v = {.mean = mean,
+                    .scale = m->vector,
+                    .bias = args->p[ADN_BIAS],
+                    .least = d->u.norm.relu ? 0.0F : -INFINITY};
 
 #pragma omp parallel for schedule(static)
-    for (size_t k = 0; k < r->n_chunk; k++) {
-        size_t at = k * r->chunk * r->c;
-        apply(dst + at, src + at, mean, r->vector, bias, chunk_rows(r, k), r->c, least);
+    for (size_t b = 0; b < m->n; b++) {
+        for (size_t x = 0; x < band_width(m, b); x += m->piece) {
+            const piece k = piece_at(m, b, x);
+            apply_piece(m, args, &v, &k, my_scratch(m));
+        }
     }
 }
 
 static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
 {
     const adn_op_desc *d = &op->base.desc;
-    const rows r = rows_of(d, args->p[ADN_WORKSPACE]);
-    const float *src = args->p[ADN_SRC], *weight = args->p[ADN_WEIGHT];
-    float *mean = args->p[ADN_MEAN], *inv_std = args->p[ADN_INV_STD], *scale = r.vector;
+    const map m = map_of(d, args->p[ADN_WORKSPACE]);
+    const float *weight = args->p[ADN_WEIGHT];
+    const double *sums = args->p[ADN_SUMS];
+    float *mean = args->p[ADN_MEAN], *inv_std = args->p[ADN_INV_STD], *scale = m.vector;
     float *run_mean = args->p[ADN_RUN_MEAN], *run_var = args->p[ADN_RUN_VAR];
-    double n = (double)r.n, unbias = r.n > 1 ? n / (n - 1) : 1, moved = d->u.norm.momentum;
+    double n = (double)m.n_pixel, unbias = m.n_pixel > 1 ? n / (n - 1) : 1;
+    double moved = d->u.norm.momentum;
 
-#pragma omp parallel for schedule(static)
-    for (size_t k = 0; k < r.n_chunk; k++) {
-        float *part = r.partial + k * 2 * r.c;
-        sum_moments(part, part + r.c, src + k * r.chunk * r.c, src, chunk_rows(&r, k), r.c);
+    if (sums == NULL) {
+        adn_norm_moments(m.sums, args->p[ADN_SRC], m.n_pixel, m.c, m.parts);
+        sums = m.sums;
     }
-    add_chunks(&r);
-    for (size_t i = 0; i < r.c; i++) {
-        double off = r.sum[i] / n, var = r.sum[r.c + i] / n - off * off;
+    for (size_t i = 0; i < m.c; i++) {
+        double middle = sums[i] / n, var = sums[m.c + i] / n - middle * middle;
         var = var < 0 ? 0 : var;
-        mean[i] = (float)((double)src[i] + off);
+        mean[i] = (float)middle;
         inv_std[i] = (float)(1 / sqrt(var + d->u.norm.eps));
         scale[i] = weight[i] * inv_std[i];
         if (args->value[0] == 0) continue;
-        run_mean[i] = (float)((1 - moved) * (double)run_mean[i] + moved * ((double)src[i] + off));
+        run_mean[i] = (float)((1 - moved) * (double)run_mean[i] + moved * middle);
         run_var[i] = (float)((1 - moved) * (double)run_var[i] + moved * var * unbias);
     }
-    apply_all(&r, d, args, mean);
+    apply_all(&m, d, args, mean);
     return ADN_OK;
 }
 
 static adn_status run_infer(const adn_cpu_op *op, const adn_op_args *args)
 {
     const adn_op_desc *d = &op->base.desc;
-    const rows r = rows_of(d, args->p[ADN_WORKSPACE]);
+    const map m = map_of(d, args->p[ADN_WORKSPACE]);
     const float *run_var = args->p[ADN_RUN_VAR], *weight = args->p[ADN_WEIGHT];
 
-    for (size_t i = 0; i < r.c; i++)
-        r.vector[i] = weight[i] * (float)(1 / sqrt((double)run_var[i] + d->u.norm.eps));
-    apply_all(&r, d, args, args->p[ADN_RUN_MEAN]);
+    for (size_t i = 0; i < m.c; i++)
+        m.vector[i] = weight[i] * (float)(1 / sqrt((double)run_var[i] + d->u.norm.eps));
+    apply_all(&m, d, args, args->p[ADN_RUN_MEAN]);
     return ADN_OK;
 }
 
-/* What the rows of a gradient need of each channel. */
-typedef struct norm {
-    const float *mean, *scale, *bias;
-    const float *slope, *level; /* grad_src = scale g + slope (x - mean) + level */
-    float least;                /* 0 for ReLU, else minus infinity */
-} norm;
+/* --- gradients */
+
+static void add(float *restrict to, const float *restrict from, size_t n)
+{
+    ADN_SIMD
+    for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* The gradient of a piece of dst; *stride: of its rows. Where nothing was pooled it is read where
+ * it lies. */
+static const float *grad_piece(const map *m, const adn_op_args *args, const piece *k,
+                               float *scratch, size_t *stride)
+{
+    const float *grad_dst = args->p[ADN_GRAD_DST], *grad_max = args->p[ADN_GRAD_MAX];
+    const float *grad_avg = args->p[ADN_GRAD_AVG];
+    const uint8_t *index = args->p[ADN_INDEX];
+
+    *stride = k->stride;
+    if (grad_max == NULL && grad_avg == NULL) return grad_dst + k->first * m->c;
+    *stride = k->w * m->c;
+    for (size_t r = 0; grad_max != NULL && r < m->h; r += 2) {
+        size_t at = ((k->band * m->h + r) / 2 * (m->w / 2) + k->x / 2) * m->c;
+        adn_pool_max_grad(scratch + r * *stride, scratch + (r + 1) * *stride, grad_max + at,
+                          index + at, k->w / 2, m->c);
+    }
+    for (size_t r = 0; grad_avg != NULL && r < m->h; r += m->avg_h) {
+        const float *from = grad_avg + (k->band * m->h + r) / m->avg_h * (m->w / m->avg_w) * m->c;
+        for (size_t x = 0; x < k->w; x += m->avg_w)
+            adn_pool_average_grad(scratch + r * *stride + x * m->c,
+                                  from + (k->x + x) / m->avg_w * m->c, *stride, m->avg_h, m->avg_w,
+                                  m->c, grad_max != NULL);
+    }
+    for (size_t r = 0; grad_dst != NULL && r < m->h; r++)
+        add(scratch + r * *stride, grad_dst + k->first * m->c + r * k->stride, k->w * m->c);
+    return scratch;
+}
 
 /* sum: of g behind the ReLU; moment: of g (x - mean). */
 static void sum_grads(float *restrict sum, float *restrict moment, const float *restrict x,
@@ -153,8 +321,6 @@ static void sum_grads(float *restrict sum, float *restrict moment, const float *
     const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
     const float least = v->least;
 
-    memset(sum, 0, c * sizeof(*sum));
-    memset(moment, 0, c * sizeof(*moment));
     for (; n > 0; n--, x += c, grad += c) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
@@ -165,9 +331,9 @@ static void sum_grads(float *restrict sum, float *restrict moment, const float *
     }
 }
 
-/* out may be grad. */
-static void grad_rows(float *out, const float *grad, const float *restrict x, const norm *v,
-                      size_t n, size_t c)
+/* out may be grad, or x. */
+static void grad_rows(float *out, const float *grad, const float *x, const norm *v, size_t n,
+                      size_t c)
 {
     const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
     const float least = v->least;
@@ -182,15 +348,33 @@ static void grad_rows(float *out, const float *grad, const float *restrict x, co
     }
 }
 
+/* One band's sums, or its gradients. */
+static void grad_band(const map *m, const adn_op_args *args, const norm *v, size_t band,
+                      float *part, float *grad_src)
+{
+    const float *src = args->p[ADN_SRC];
+
+    for (size_t x = 0; x < band_width(m, band); x += m->piece) {
+        const piece k = piece_at(m, band, x);
+        size_t stride, first = k.first * m->c;
+        const float *grad = grad_piece(m, args, &k, my_scratch(m), &stride);
+        for (size_t r = 0; r < m->h; r++) {
+            size_t at = first + r * k.stride;
+            if (part != NULL)
+                sum_grads(part, part + m->c, src + at, grad + r * stride, v, k.w, m->c);
+            else
+                grad_rows(grad_src + at, grad + r * stride, src + at, v, k.w, m->c);
+        }
+    }
+}
+
 static adn_status run_grad(const adn_cpu_op *op, const adn_op_args *args)
 {
     const adn_op_desc *d = &op->base.desc;
-    const rows r = rows_of(d, args->p[ADN_WORKSPACE]);
-    const float *src = args->p[ADN_SRC], *grad = args->p[ADN_GRAD_DST];
+    const map m = map_of(d, args->p[ADN_WORKSPACE]);
     const float *weight = args->p[ADN_WEIGHT], *inv_std = args->p[ADN_INV_STD];
-    float *grad_src = args->p[ADN_GRAD_SRC], *grad_weight = args->p[ADN_GRAD_WEIGHT];
-    float *grad_bias = args->p[ADN_GRAD_BIAS];
-    float *scale = r.vector, *slope = scale + r.c, *level = slope + r.c;
+    float *grad_weight = args->p[ADN_GRAD_WEIGHT], *grad_bias = args->p[ADN_GRAD_BIAS];
+    float *scale = m.vector, *slope = scale + m.c, *level = slope + m.c;
     const norm v = {.mean = args->p[ADN_MEAN],
                     .scale = scale,
                     .bias = args->p[ADN_BIAS],
@@ -198,26 +382,24 @@ static adn_status run_grad(const adn_cpu_op *op, const adn_op_args *args)
                     .level = level,
                     .least = d->u.norm.relu ? 0.0F : -INFINITY};
 
-    for (size_t i = 0; i < r.c; i++) scale[i] = weight[i] * inv_std[i];
+    for (size_t i = 0; i < m.c; i++) scale[i] = weight[i] * inv_std[i];
 #pragma omp parallel for schedule(static)
-    for (size_t k = 0; k < r.n_chunk; k++) {
-        float *part = r.partial + k * 2 * r.c;
-        size_t at = k * r.chunk * r.c;
-        sum_grads(part, part + r.c, src + at, grad + at, &v, chunk_rows(&r, k), r.c);
+    for (size_t b = 0; b < m.n; b++) {
+        float *part = m.parts + b * 2 * m.c;
+        memset(part, 0, 2 * m.c * sizeof(*part));
+        grad_band(&m, args, &v, b, part, NULL);
     }
-    add_chunks(&r);
-    for (size_t i = 0; i < r.c; i++) {
-        double share = (double)scale[i] / (double)r.n, moment = r.sum[r.c + i] * (double)inv_std[i];
-        grad_bias[i] = (float)r.sum[i];
+    adn_norm_add_up(m.sums, m.parts, m.n, m.c);
+    for (size_t i = 0; i < m.c; i++) {
+        double share = (double)scale[i] / (double)m.n_pixel;
+        double moment = m.sums[m.c + i] * (double)inv_std[i];
+        grad_bias[i] = (float)m.sums[i];
         grad_weight[i] = (float)moment;
         slope[i] = (float)(-share * moment * (double)inv_std[i]);
-        level[i] = (float)(-share * r.sum[i]);
+        level[i] = (float)(-share * m.sums[i]);
     }
 #pragma omp parallel for schedule(static)
-    for (size_t k = 0; k < r.n_chunk; k++) {
-        size_t at = k * r.chunk * r.c;
-        grad_rows(grad_src + at, grad + at, src + at, &v, chunk_rows(&r, k), r.c);
-    }
+    for (size_t b = 0; b < m.n; b++) grad_band(&m, args, &v, b, NULL, args->p[ADN_GRAD_SRC]);
     return ADN_OK;
 }
 
@@ -225,9 +407,9 @@ adn_status adn_fast_norm_plan(adn_cpu_op *op)
 {
     const adn_op_desc *d = &op->base.desc;
     if (d->type != ADN_F32 || adn_shape_count(d->src) == 0) return ADN_END;
-    const rows r = rows_of(d, NULL);
+    const map m = map_of(d, NULL);
 
-    op->base.workspace_bytes = workspace_bytes(&r);
+    op->base.workspace_bytes = workspace_bytes(&m);
     op->run = d->kind == ADN_OP_NORM_FWD     ? run_fwd
               : d->kind == ADN_OP_NORM_INFER ? run_infer
                                              : run_grad;

@@ -1,8 +1,8 @@
 /* Pooling over rows of channels: maxima of 2x2, and averages, where the windows tile the map.
  * Others are left to the loops. */
-#include <string.h>
+#include "device/cpu/fast_pool.h"
 
-#include "device/cpu/fast.h"
+#include <string.h>
 
 /* The first of the largest wins; anything that is not a number does. */
 static inline bool wins(float x, float best)
@@ -10,7 +10,6 @@ static inline bool wins(float x, float best)
     return x > best || x != x;
 }
 
-/* One row of maxima from two rows above each other. */
 static void max_row(float *restrict dst, const float *restrict top, const float *restrict low,
                     size_t w, size_t c)
 {
@@ -24,9 +23,13 @@ static void max_row(float *restrict dst, const float *restrict top, const float 
     }
 }
 
-static void max_row_index(float *restrict dst, uint8_t *restrict index, const float *restrict top,
-                          const float *restrict low, size_t w, size_t c)
+void adn_pool_max(float *restrict dst, uint8_t *restrict index, const float *restrict top,
+                  const float *restrict low, size_t w, size_t c)
 {
+    if (index == NULL) {
+        max_row(dst, top, low, w, c);
+        return;
+    }
     for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c, index += c) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
@@ -39,9 +42,8 @@ static void max_row_index(float *restrict dst, uint8_t *restrict index, const fl
     }
 }
 
-/* The gradient goes to the tap that the index names, the others of the window get none. */
-static void max_grad_row(float *restrict top, float *restrict low, const float *restrict grad,
-                         const uint8_t *restrict index, size_t w, size_t c)
+void adn_pool_max_grad(float *restrict top, float *restrict low, const float *restrict grad,
+                       const uint8_t *restrict index, size_t w, size_t c)
 {
     for (; w > 0; w--, top += 2 * c, low += 2 * c, grad += c, index += c) {
         for (int tap = 0; tap < 4; tap++) { /* one after another: writes that follow each other */
@@ -52,9 +54,8 @@ static void max_grad_row(float *restrict top, float *restrict low, const float *
     }
 }
 
-/* dst[c] = the mean over a window of h rows, `stride` floats apart, of w pixels each. */
-static void average(float *restrict dst, const float *restrict src, size_t stride, size_t h,
-                    size_t w, size_t c)
+void adn_pool_average(float *restrict dst, const float *restrict src, size_t stride, size_t h,
+                      size_t w, size_t c)
 {
     float scale = 1.0F / (float)(h * w);
 
@@ -70,17 +71,21 @@ static void average(float *restrict dst, const float *restrict src, size_t strid
     for (size_t i = 0; i < c; i++) dst[i] *= scale;
 }
 
-/* Spreads grad[c] evenly over such a window. */
-static void average_grad(float *restrict dst, const float *restrict grad, size_t stride, size_t h,
-                         size_t w, size_t c)
+void adn_pool_average_grad(float *restrict dst, const float *restrict grad, size_t stride, size_t h,
+                           size_t w, size_t c, bool adds)
 {
     float scale = 1.0F / (float)(h * w);
 
     for (size_t y = 0; y < h; y++) {
         for (size_t x = 0; x < w; x++) {
             float *restrict to = dst + y * stride + x * c;
-            ADN_SIMD
-            for (size_t i = 0; i < c; i++) to[i] = grad[i] * scale;
+            if (adds) {
+                ADN_SIMD
+                for (size_t i = 0; i < c; i++) to[i] += grad[i] * scale;
+            } else {
+                ADN_SIMD
+                for (size_t i = 0; i < c; i++) to[i] = grad[i] * scale;
+            }
         }
     }
 }
@@ -114,11 +119,8 @@ static adn_status run_max(const adn_cpu_op *op, const adn_op_args *args)
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < v.n_row; r++) {
         const float *top = src + 2 * r * v.src_row;
-        if (index != NULL)
-            max_row_index(dst + r * v.dst_row, index + r * v.dst_row, top, top + v.src_row, v.w_out,
-                          v.c);
-        else
-            max_row(dst + r * v.dst_row, top, top + v.src_row, v.w_out, v.c);
+        adn_pool_max(dst + r * v.dst_row, index == NULL ? NULL : index + r * v.dst_row, top,
+                     top + v.src_row, v.w_out, v.c);
     }
     return ADN_OK;
 }
@@ -133,8 +135,8 @@ static adn_status run_max_grad(const adn_cpu_op *op, const adn_op_args *args)
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < v.n_row; r++) {
         float *top = grad_src + 2 * r * v.src_row;
-        max_grad_row(top, top + v.src_row, grad + r * v.dst_row, index + r * v.dst_row, v.w_out,
-                     v.c);
+        adn_pool_max_grad(top, top + v.src_row, grad + r * v.dst_row, index + r * v.dst_row,
+                          v.w_out, v.c);
     }
     return ADN_OK;
 }
@@ -148,8 +150,8 @@ static adn_status run_average(const adn_cpu_op *op, const adn_op_args *args)
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < v.n_row; r++) {
         for (size_t x = 0; x < v.w_out; x++)
-            average(dst + r * v.dst_row + x * v.c, src + r * v.h * v.src_row + x * v.w * v.c,
-                    v.src_row, v.h, v.w, v.c);
+            adn_pool_average(dst + r * v.dst_row + x * v.c,
+                             src + r * v.h * v.src_row + x * v.w * v.c, v.src_row, v.h, v.w, v.c);
     }
     return ADN_OK;
 }
@@ -163,8 +165,8 @@ static adn_status run_average_grad(const adn_cpu_op *op, const adn_op_args *args
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < v.n_row; r++) {
         for (size_t x = 0; x < v.w_out; x++)
-            average_grad(grad_src + r * v.h * v.src_row + x * v.w * v.c,
-                         grad + r * v.dst_row + x * v.c, v.src_row, v.h, v.w, v.c);
+            adn_pool_average_grad(grad_src + r * v.h * v.src_row + x * v.w * v.c,
+                                  grad + r * v.dst_row + x * v.c, v.src_row, v.h, v.w, v.c, false);
     }
     return ADN_OK;
 }

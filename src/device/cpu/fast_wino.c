@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "device/cpu/fast_norm.h"
 #include "device/cpu/fast_panel.h"
 #include "device/cpu/fast_wino.h"
 
@@ -43,6 +44,7 @@ typedef struct product_call {
     const float *src, *weight, *bias;
     float *dst;
     float *u, *v, *m; /* weights' transforms; of each thread: V, and the products */
+    float *parts;     /* [n_chunk][2][o]: sums of dst; NULL: not wanted */
 } product_call;
 
 static void multiply(const wino *d, const float *u, const adn_wino_map *v, const adn_wino_map *m,
@@ -79,6 +81,10 @@ static void chunk_product(const product_call *c, size_t chunk)
     size_t n = (chunk + 1) * d->map.n_tile / d->n_chunk - first;
     adn_wino_map v = d->v, m = d->m;
 
+    float *sum = c->parts == NULL ? NULL : c->parts + chunk * 2 * d->map.v.o;
+    float *square = sum == NULL ? NULL : sum + d->map.v.o;
+
+    if (sum != NULL) memset(sum, 0, 2 * d->map.v.o * sizeof(*sum));
     v.at = c->v + me * d->v_floats;
     m.at = c->m + me * d->m_floats;
     adn_wino_take_src(&d->map, c->src, first, n, &v);
@@ -93,8 +99,8 @@ static void chunk_product(const product_call *c, size_t chunk)
                             ADN_MIN(n_panel * TILE_WIDTH, d->map.v.o - panel * TILE_WIDTH),
                             c->bias,
                             c->dst,
-                            NULL,
-                            NULL};
+                            sum,
+                            square};
         adn_wino_give_dst(&d->map, &m, &dst);
     }
 }
@@ -132,12 +138,15 @@ static product_call product_of(const wino *d, const adn_op_args *args, float *wo
 
 static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
 {
+    size_t team = (size_t)omp_get_max_threads();
     product_call c = product_of(op->impl, args, args->p[ADN_WORKSPACE]);
 
     c.src = args->p[ADN_SRC];
     c.weight = args->p[ADN_WEIGHT];
     c.dst = args->p[ADN_DST];
+    if (args->p[ADN_SUMS] != NULL) c.parts = c.m + team * c.d->m_floats;
     run_product(&c);
+    if (c.parts != NULL) adn_norm_add_up(args->p[ADN_SUMS], c.parts, c.d->n_chunk, c.d->map.v.o);
     return ADN_OK;
 }
 
@@ -170,7 +179,8 @@ static void plan_product(adn_cpu_op *op, wino *d)
     d->m_floats = WINO_POSITIONS * d->m.stride;
     d->plane = odd_lines(c * TILE_WIDTH);
     d->u_floats = WINO_POSITIONS * d->plane;
-    size_t floats = u_floats(d, team) + team * (d->v_floats + d->m_floats);
+    size_t floats =
+        u_floats(d, team) + team * (d->v_floats + d->m_floats) + d->n_chunk * 2 * d->map.v.o;
     op->run = run_fwd;
     if (op->base.desc.kind == ADN_OP_CONV_GRAD_SRC) {
         op->run = run_grad_src;

@@ -31,6 +31,20 @@ static row row_at(const adn_op_desc *d, int n, int y, int x, int o, int ky)
                  (size_t)(cols.to - cols.from) * i};
 }
 
+/* What the norm behind it needs. */
+static void sum_dst(const adn_op_desc *d, const real *dst, double *sums)
+{
+    size_t n = adn_shape_count(d->dst), n_channel = (size_t)d->dst.c;
+
+    for (size_t c = 0; c < n_channel; c++) {
+        sums[c] = sums[n_channel + c] = 0;
+        for (size_t k = c; k < n; k += n_channel) {
+            sums[c] += dst[k];
+            sums[n_channel + c] += (double)dst[k] * dst[k];
+        }
+    }
+}
+
 void REF(adn_ref_conv_fwd)(const adn_op_desc *d, const adn_op_args *args)
 {
     const real *src = args->p[ADN_SRC], *weight = args->p[ADN_WEIGHT];
@@ -48,6 +62,7 @@ void REF(adn_ref_conv_fwd)(const adn_op_desc *d, const adn_op_args *args)
                     }
                     dst[ref_at(d->dst, n, y, x) + (size_t)o] = sum;
                 }
+    if (args->p[ADN_SUMS] != NULL) sum_dst(d, dst, args->p[ADN_SUMS]);
 }
 
 void REF(adn_ref_conv_grad_src)(const adn_op_desc *d, const adn_op_args *args)
