@@ -68,7 +68,7 @@ const adn_cli_command adn_cli_commands[] = {
     {"doctor", cmd_doctor, "", "checks cores, memory, disk and data here", OPTIONS(JSON)},
     {"help", cmd_help, "[COMMAND]", "this list, or a command's usage, options and exit codes",
      .words = NULL},
-    {"version", cmd_version, "", "of this program and of its compiler", OPTIONS(JSON)},
+    {"version", cmd_version, "", "of this program, its compiler and its oneDNN", OPTIONS(JSON)},
     {"completion", cmd_completion, "[bash]",
      "a script for the shell: eval \"$(adonis completion bash)\"", .words = "bash"},
     LATER("predict", "RUN IMAGE...", "classes of images"),

@@ -293,6 +293,8 @@ struct adn_op {
 
 /* Opens "cpu". The cpu device borrows nothing; close after all else is destroyed. */
 adn_status adn_cpu_open(adn_device **out) ADN_MUST_USE;
+/* Of the oneDNN that the cpu device runs with: "2.6.3". */
+void adn_dnnl_version(char *out, size_t room);
 
 /* A device that passes everything on to `inner` (taken: closing closes both) but lets the n-th call
  * of those that can fail (from adn_faulty_arm on) give ADN_DEVICE without doing anything. For

@@ -78,6 +78,9 @@ expect help_of_a_command 0 "" "$adonis" train --help
 prints "usage: adonis train CONFIG"
 expect version 0 "" "$adonis" version
 prints "adonis "
+prints "oneDNN "
+expect version_as_json 0 "" "$adonis" version --json
+is_json version_is_json
 expect devices 0 "" "$adonis" devices --json
 is_json devices_as_json
 expect completion 0 "" "$adonis" completion bash

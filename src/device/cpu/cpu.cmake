@@ -32,6 +32,7 @@ file(GLOB cpu_sources CONFIGURE_DEPENDS src/device/cpu/cpu*.c src/device/cpu/dnn
 list(FILTER cpu_sources EXCLUDE REGEX "cpu_ways.c$")
 add_library(adn_cpu STATIC ${cpu_sources} src/device/cpu/queue.c ${hot_objects}
             $<TARGET_OBJECTS:adn_ref_float> $<TARGET_OBJECTS:adn_ref_double>)
+target_include_directories(adn_cpu SYSTEM PRIVATE ${DNNL_INCLUDE})
 target_link_libraries(adn_cpu PUBLIC adn_device ${DNNL_LIBRARY} OpenMP::OpenMP_C)
 # ThreadSanitizer must see order where events make it, not where the queue's own locks do.
 set_source_files_properties(src/device/cpu/queue.c PROPERTIES COMPILE_OPTIONS "-fno-sanitize=thread")
