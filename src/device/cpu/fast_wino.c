@@ -195,8 +195,9 @@ typedef struct grad_call {
     const wino *d;
     const float *src, *grad;
     float *grad_weight;
-    float *v; /* of all threads together */
-    float *w; /* of each thread: a group's gradients, transformed */
+    double *bias; /* [n_panel][width]: sums of grad */
+    float *v;     /* of all threads together */
+    float *w;     /* of each thread: a group's gradients, transformed */
     float
         *sums; /* [panel][position][input][width]; with a single chunk, of each thread a group's */
 } grad_call;
@@ -220,9 +221,14 @@ static void grad_group(const grad_call *c, size_t chunk, size_t first, size_t n_
     float *w = c->w + me * d->group * d->grad_floats;
     float *sums = c->sums + (d->n_chunk == 1 ? me * d->group : panel) * d->u_floats;
 
-    for (size_t k = 0; k < n_panel; k++)
+    for (size_t k = 0; k < n_panel; k++) {
+        float total[TILE_WIDTH] = {0};
+        double *bias = c->bias + (panel + k) * TILE_WIDTH;
         adn_wino_take_grad(&d->map, c->grad, first, n_tile, (panel + k) * TILE_WIDTH,
-                           w + k * d->grad_floats, d->grad_plane);
+                           w + k * d->grad_floats, d->grad_plane, total);
+        for (size_t i = 0; i < TILE_WIDTH; i++)
+            bias[i] = (chunk == 0 ? 0 : bias[i]) + (double)total[i];
+    }
     for (size_t p = 0; p < WINO_POSITIONS; p++) {
         for (size_t k = 0; k < n_panel; k++) {
             float *sum = sums + k * d->u_floats + p * d->plane;
@@ -254,34 +260,22 @@ static void run_grad(const grad_call *c)
     }
 }
 
-/* grad_bias[o] = the sum of grad over n rows. */
-static void sum_rows(float *grad_bias, const float *grad, size_t n, size_t o)
-{
-    for (size_t at = 0; at < o; at += FAST_LINE) {
-        double sum[FAST_LINE] = {0};
-        size_t here = ADN_MIN(FAST_LINE, o - at);
-        for (size_t r = 0; r < n; r++)
-            for (size_t i = 0; i < here; i++) sum[i] += (double)grad[r * o + at + i];
-        for (size_t i = 0; i < here; i++) grad_bias[at + i] = (float)sum[i];
-    }
-}
-
 static adn_status run_grad_param(const adn_cpu_op *op, const adn_op_args *args)
 {
     const wino *d = op->impl;
     size_t team = (size_t)omp_get_max_threads();
-    const adn_conv *v = &d->map.v;
     grad_call c = {.d = d,
                    .src = args->p[ADN_SRC],
                    .grad = args->p[ADN_GRAD_DST],
                    .grad_weight = args->p[ADN_GRAD_WEIGHT],
-                   .v = args->p[ADN_WORKSPACE]};
+                   .bias = args->p[ADN_WORKSPACE]};
+    float *grad_bias = args->p[ADN_GRAD_BIAS];
 
+    c.v = (float *)(c.bias + d->n_panel * TILE_WIDTH);
     c.w = c.v + d->v_floats;
     c.sums = c.w + team * d->group * d->grad_floats;
     run_grad(&c);
-    if (args->p[ADN_GRAD_BIAS] != NULL)
-        sum_rows(args->p[ADN_GRAD_BIAS], c.grad, v->n * v->h_out * v->w_out, v->o);
+    for (size_t o = 0; grad_bias != NULL && o < d->map.v.o; o++) grad_bias[o] = (float)c.bias[o];
     return ADN_OK;
 }
 
@@ -295,6 +289,7 @@ static void plan_grad(adn_cpu_op *op, wino *d)
     d->grad_floats = WINO_POSITIONS * d->grad_plane;
     size_t n_sum = d->n_chunk == 1 ? team * d->group : d->n_panel;
     op->base.workspace_bytes =
+        d->n_panel * TILE_WIDTH * sizeof(double) +
         (d->v_floats + team * d->group * d->grad_floats + n_sum * d->u_floats) * sizeof(float);
     op->run = run_grad_param;
 }

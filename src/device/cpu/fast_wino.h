@@ -52,10 +52,10 @@ typedef struct adn_wino_dst {
 } adn_wino_dst;
 void adn_wino_give_dst(const adn_wino *w, const adn_wino_map *from, const adn_wino_dst *d);
 
-/* W of the same tiles for the panel that begins at `output`: to[p n WIDTH + t WIDTH + k] with `to`
- * WINO_POSITIONS planes `plane` floats apart. Zero beyond the last output. */
+/* W of the same tiles for the panel that begins at `output`: to[p plane + t WIDTH + k]. Zero beyond
+ * the last output. total[WIDTH] += the gradients themselves. */
 void adn_wino_take_grad(const adn_wino *w, const float *grad, size_t first, size_t n, size_t output,
-                        float *to, size_t plane);
+                        float *to, size_t plane, float *total);
 
 /* U of one panel: panel [9][n_in][WIDTH] -> to[p plane + i WIDTH + k]; and dg from sums that lie
  * likewise. */

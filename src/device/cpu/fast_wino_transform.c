@@ -249,24 +249,46 @@ VEC_INLINE void load_grads(const float *from, size_t row, size_t pixel, size_t h
     }
 }
 
-void adn_wino_take_grad(const adn_wino *w, const float *grad, size_t first, size_t n, size_t output,
-                        float *to, size_t plane)
+VEC_INLINE vec sum_of(vec y[WINO_TILE][WINO_TILE])
+{
+    vec row[WINO_TILE];
+
+    UNROLL(4) row[k] = (y[k][0] + y[k][1]) + (y[k][2] + y[k][3]);
+    return (row[0] + row[1]) + (row[2] + row[3]);
+}
+
+/* A vector of outputs, all tiles. */
+VEC_INLINE void take_grad_vector(const adn_wino *w, const float *grad, size_t first, size_t n,
+                                 size_t output, size_t n_lane, float *to, size_t plane,
+                                 float *total)
 {
     const adn_conv *v = &w->v;
+    vec sum = vec_load(total);
 
     for (size_t t = 0; t < n; t++) {
         tile at = tile_at(w, first + t);
         size_t h = v->h_out - at.y, wide = v->w_out - at.x, row = v->w_out * v->o;
         const float *from = grad + ((at.image * v->h_out + at.y) * v->w_out + at.x) * v->o + output;
-        for (size_t k = 0; k < TILE_WIDTH; k += LANES) {
-            size_t n_lane = output + k < v->o ? ADN_MIN(LANES, v->o - output - k) : 0;
-            vec y[WINO_TILE][WINO_TILE];
-            if (h >= WINO_TILE && wide >= WINO_TILE && n_lane == LANES)
-                load_grads(from + k, row, v->o, WINO_TILE, WINO_TILE, LANES, y);
-            else
-                load_grads(from + k, row, v->o, h, wide, n_lane, y);
-            take_grad_tile(y, to + t * TILE_WIDTH + k, plane);
-        }
+        vec y[WINO_TILE][WINO_TILE];
+        if (h >= WINO_TILE && wide >= WINO_TILE)
+            load_grads(from, row, v->o, WINO_TILE, WINO_TILE, n_lane, y);
+        else
+            load_grads(from, row, v->o, h, wide, n_lane, y);
+        sum = sum + sum_of(y);
+        take_grad_tile(y, to + t * TILE_WIDTH, plane);
+    }
+    vec_store(total, sum);
+}
+
+void adn_wino_take_grad(const adn_wino *w, const float *grad, size_t first, size_t n, size_t output,
+                        float *to, size_t plane, float *total)
+{
+    for (size_t k = 0; k < TILE_WIDTH; k += LANES) {
+        size_t at = output + k, n_lane = at < w->v.o ? ADN_MIN(LANES, w->v.o - at) : 0;
+        if (n_lane == LANES)
+            take_grad_vector(w, grad, first, n, at, LANES, to + k, plane, total + k);
+        else
+            take_grad_vector(w, grad, first, n, at, n_lane, to + k, plane, total + k);
     }
 }
 
