@@ -8,10 +8,11 @@
 #include "device/cpu/fast_panel.h"
 #include "device/cpu/fast_wino.h"
 
-/* Tiles of a chunk, in floats of V: it stays in a second-level cache of 512 KiB, or nearly; but so
- * many tiles at least that a panel of weights is worth loading. More for gradients of weights,
- * whose sums are read and written for every chunk. */
-enum { CHUNK_FLOATS = 98304, CHUNK_LEAST = 24, GRAD_CHUNK = 48, GROUP_OUTPUTS = 64 };
+/* Tiles of a chunk: as many as let V stay in a second-level cache of 512 KiB, if that is enough to
+ * make loading a panel of weights worth while; else so many that weights are loaded seldom. The
+ * same for gradients of weights, whose sums are read and written for every chunk. */
+enum { CHUNK_FLOATS = 131072, CHUNK_SMALL = 24, GRAD_CHUNK_SMALL = 48, CHUNK_LARGE = 72 };
+enum { GROUP_OUTPUTS = 64 };
 
 typedef struct wino {
     adn_wino map;
@@ -316,10 +317,10 @@ static bool pays(const adn_conv *v)
 static void cut(wino *d, bool is_grad)
 {
     size_t team = (size_t)omp_get_max_threads(), n = d->map.n_tile, outputs = GROUP_OUTPUTS;
-    size_t least = is_grad ? GRAD_CHUNK : CHUNK_LEAST;
+    size_t small = is_grad ? GRAD_CHUNK_SMALL : CHUNK_SMALL;
     size_t fit = CHUNK_FLOATS / (WINO_POSITIONS * d->v.row);
 
-    d->n_chunk = parts(n, ADN_MAX(least, fit));
+    d->n_chunk = parts(n, fit >= CHUNK_SMALL ? ADN_MAX(fit, small) : CHUNK_LARGE);
     if (!is_grad) d->n_chunk = ADN_MIN(n, fast_round_up(d->n_chunk, team));
     d->chunk = parts(n, d->n_chunk);
     d->is_fly = d->n_chunk <= team;
