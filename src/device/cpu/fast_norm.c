@@ -4,7 +4,8 @@
  * A map is cut into bands, each with sums of its own that are added in order: the bits do not
  * depend on the team. A band is so many rows of an image that the pools' windows tile it, or, where
  * there are no pools, a run of pixels. It is done a piece at a time: what lies between the norm and
- * its pools stays in a first-level cache. */
+ * its pools stays in a second-level cache (in a first-level one, rows are too short to be fetched
+ * ahead). */
 #include "device/cpu/fast_norm.h"
 
 #include <math.h>
@@ -13,7 +14,7 @@
 
 #include "device/cpu/fast_pool.h"
 
-enum { PIECE_FLOATS = 3072 };
+enum { PIECE_FLOATS = 16384 };
 
 typedef struct map {
     size_t n_pixel, c;

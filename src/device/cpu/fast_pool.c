@@ -4,41 +4,51 @@
 
 #include <string.h>
 
+#include "device/cpu/vec.h"
+
+/* Bytes of a vector's lanes. */
+typedef uint8_t vec_bytes __attribute__((vector_size(LANES)));
+
 /* The first of the largest wins; anything that is not a number does. */
-static inline bool wins(float x, float best)
+VEC_INLINE vec_mask wins(vec x, vec best)
 {
-    return x > best || x != x;
+    return (x > best) | (x != x);
 }
 
-static void max_row(float *restrict dst, const float *restrict top, const float *restrict low,
-                    size_t w, size_t c)
+/* n_lane channels of one pooled pixel. */
+VEC_INLINE void max_vector(float *dst, uint8_t *index, const float *top, const float *low, size_t c,
+                           size_t n_lane)
 {
-    for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c) {
-        ADN_SIMD
-        for (size_t i = 0; i < c; i++) {
-            float a = wins(top[c + i], top[i]) ? top[c + i] : top[i];
-            float b = wins(low[c + i], low[i]) ? low[c + i] : low[i];
-            dst[i] = wins(b, a) ? b : a;
-        }
-    }
+    bool is_whole = n_lane == LANES;
+    vec p = is_whole ? vec_load(top) : vec_load_some(top, n_lane);
+    vec q = is_whole ? vec_load(top + c) : vec_load_some(top + c, n_lane);
+    vec r = is_whole ? vec_load(low) : vec_load_some(low, n_lane);
+    vec s = is_whole ? vec_load(low + c) : vec_load_some(low + c, n_lane);
+    vec_mask in_top = wins(q, p), in_low = wins(s, r);
+    vec a = vec_pick(in_top, q, p), b = vec_pick(in_low, s, r);
+    vec_mask is_low = wins(b, a);
+    vec best = vec_pick(is_low, b, a);
+
+    if (is_whole)
+        vec_store(dst, best);
+    else
+        vec_store_some(dst, best, n_lane);
+    if (index == NULL) return;
+    vec_mask which = (is_low & (2 - in_low)) | (~is_low & -in_top);
+    vec_bytes bytes = __builtin_convertvector(which, vec_bytes);
+    memcpy(index, &bytes, n_lane);
 }
 
 void adn_pool_max(float *restrict dst, uint8_t *restrict index, const float *restrict top,
                   const float *restrict low, size_t w, size_t c)
 {
-    if (index == NULL) {
-        max_row(dst, top, low, w, c);
-        return;
-    }
-    for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c, index += c) {
-        ADN_SIMD
-        for (size_t i = 0; i < c; i++) {
-            int in_top = wins(top[c + i], top[i]), in_low = wins(low[c + i], low[i]);
-            float a = in_top ? top[c + i] : top[i], b = in_low ? low[c + i] : low[i];
-            int is_low = wins(b, a);
-            dst[i] = is_low ? b : a;
-            index[i] = (uint8_t)(is_low ? 2 + in_low : in_top);
-        }
+    for (; w > 0; w--, top += 2 * c, low += 2 * c, dst += c) {
+        size_t i = 0;
+        for (; i + LANES <= c; i += LANES)
+            max_vector(dst + i, index == NULL ? NULL : index + i, top + i, low + i, c, LANES);
+        if (i < c)
+            max_vector(dst + i, index == NULL ? NULL : index + i, top + i, low + i, c, c - i);
+        if (index != NULL) index += c;
     }
 }
 

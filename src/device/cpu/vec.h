@@ -2,6 +2,7 @@
 #ifndef ADN_VEC_H
 #define ADN_VEC_H
 
+#include <stdint.h>
 #include <string.h>
 
 #if defined(__AVX512F__)
@@ -33,6 +34,14 @@ enum { LANES = 4 };
 #endif
 
 #define VEC_INLINE static inline __attribute__((always_inline))
+
+/* Comparing vectors gives all bits or none a lane; one of two by such a mask. */
+typedef int32_t vec_mask __attribute__((vector_size(sizeof(vec))));
+
+VEC_INLINE vec vec_pick(vec_mask mask, vec yes, vec no)
+{
+    return (vec)((mask & (vec_mask)yes) | (~mask & (vec_mask)no));
+}
 
 /* a + by b. Vectors add, subtract and multiply as numbers do. */
 VEC_INLINE vec vec_add_scaled(vec a, float by, vec b)
