@@ -1,4 +1,5 @@
 /* Status texts, asserts, counted memory, the clock. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "core/core.h"
 
 #include <stdarg.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 static const struct {
@@ -43,7 +45,22 @@ static atomic_uint_fast64_t n_calls;
 static atomic_int_fast64_t n_live;
 static atomic_int_fast64_t fail_at;
 
-enum { ALIGN = 64 }; /* a cache line, and the widest vector */
+enum {
+    ALIGN = 64, /* a cache line, and the widest vector */
+    HUGE_PAGE = 2 << 20,
+    HUGE_LEAST = 4 << 20 /* memory that is rounded up to huge pages: at most half as much again */
+};
+
+/* Large memory is walked in strides over many pages: huge ones spare the processor's page tables.
+ * Refused, it is as well. */
+static void ask_huge_pages(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    if (bytes >= HUGE_LEAST) madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#else
+    (void)p, (void)bytes;
+#endif
+}
 
 void *adn_alloc(size_t bytes)
 {
@@ -52,9 +69,11 @@ void *adn_alloc(size_t bytes)
         atomic_fetch_sub_explicit(&fail_at, 1, memory_order_relaxed) == 1)
         return NULL;
     if (bytes > SIZE_MAX - ALIGN) return NULL;
+    size_t align = bytes >= HUGE_LEAST ? HUGE_PAGE : ALIGN;
     size_t whole = bytes == 0 ? ALIGN : (bytes + ALIGN - 1) / ALIGN * ALIGN;
-    void *p = aligned_alloc(ALIGN, whole);
+    void *p = aligned_alloc(align, (whole + align - 1) / align * align);
     if (p == NULL) return NULL;
+    ask_huge_pages(p, whole);
     memset(p, 0, whole);
     atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
     return p;
