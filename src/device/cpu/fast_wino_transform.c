@@ -81,6 +81,18 @@ typedef struct tile {
     size_t image, y, x; /* y, x: of its first output */
 } tile;
 
+static inline tile tile_next(const adn_wino *w, tile t)
+{
+    t.x += WINO_TILE;
+    if (t.x < w->tiles_x * WINO_TILE) return t;
+    t.x = 0;
+    t.y += WINO_TILE;
+    if (t.y < w->tiles_y * WINO_TILE) return t;
+    t.y = 0;
+    t.image++;
+    return t;
+}
+
 static tile tile_at(const adn_wino *w, size_t t)
 {
     return (tile){t / w->tiles_x / w->tiles_y, t / w->tiles_x % w->tiles_y * WINO_TILE,
@@ -89,14 +101,20 @@ static tile tile_at(const adn_wino *w, size_t t)
 
 /* --- inputs */
 
-/* x [36] of one vector of channels; on the way to positions `stride` floats apart. */
-VEC_INLINE void take_tile(const vec x[WINO_POSITIONS], float *to, size_t stride)
+/* One vector of channels, n_lane of them, that begins i floats behind the 36 pointers; on the way
+ * to positions `stride` floats apart. */
+VEC_INLINE void take_tile(const float *const from[WINO_POSITIONS], size_t i, size_t n_lane,
+                          float *to, size_t stride)
 {
     vec half[WINO_POINTS][WINO_POINTS]; /* [column][point of rows] */
 
     for (size_t column = 0; column < WINO_POINTS; column++) {
         vec d[WINO_POINTS];
-        UNROLL(6) d[k] = x[k * WINO_POINTS + column];
+        UNROLL(6)
+        {
+            const float *at = from[k * WINO_POINTS + column] + i;
+            d[k] = n_lane == LANES ? vec_load(at) : vec_load_some(at, n_lane);
+        }
         take_six(d, half[column]);
     }
     for (size_t row = 0; row < WINO_POINTS; row++) {
@@ -124,22 +142,14 @@ void adn_wino_take_src(const adn_wino *w, const float *src, size_t first, size_t
                        const adn_wino_map *to)
 {
     size_t c = w->v.c, whole = c / LANES * LANES;
+    tile in = tile_at(w, first);
 
-    for (size_t t = 0; t < n; t++) {
+    for (size_t t = 0; t < n; t++, in = tile_next(w, in)) {
         const float *from[WINO_POSITIONS];
         float *at = to->at + t * to->row;
-        find_inputs(w, src, tile_at(w, first + t), from);
-        for (size_t i = 0; i < whole; i += LANES) {
-            vec x[WINO_POSITIONS];
-            for (size_t k = 0; k < WINO_POSITIONS; k++) x[k] = vec_load(from[k] + i);
-            take_tile(x, at + i, to->stride);
-        }
-        if (whole < c) {
-            vec x[WINO_POSITIONS];
-            for (size_t k = 0; k < WINO_POSITIONS; k++)
-                x[k] = vec_load_some(from[k] + whole, c - whole);
-            take_tile(x, at + whole, to->stride);
-        }
+        find_inputs(w, src, in, from);
+        for (size_t i = 0; i < whole; i += LANES) take_tile(from, i, LANES, at + i, to->stride);
+        if (whole < c) take_tile(from, whole, c - whole, at + whole, to->stride);
     }
 }
 
@@ -190,8 +200,9 @@ VEC_INLINE void give_vector(const adn_wino *w, const adn_wino_map *from, const a
     moments m = {vec_spread(0), vec_spread(0)};
     vec bias = d->bias == NULL ? vec_spread(0) : vec_load_some(d->bias + output, n_lane);
 
-    for (size_t t = 0; t < d->n; t++) {
-        tile at = tile_at(w, d->first + t);
+    tile at = tile_at(w, d->first);
+
+    for (size_t t = 0; t < d->n; t++, at = tile_next(w, at)) {
         size_t h = v->h_out - at.y, wide = v->w_out - at.x;
         float *to = d->dst + ((at.image * v->h_out + at.y) * v->w_out + at.x) * v->o + output;
         vec y[WINO_TILE][WINO_TILE];
@@ -264,9 +275,9 @@ VEC_INLINE void take_grad_vector(const adn_wino *w, const float *grad, size_t fi
 {
     const adn_conv *v = &w->v;
     vec sum = vec_load(total);
+    tile at = tile_at(w, first);
 
-    for (size_t t = 0; t < n; t++) {
-        tile at = tile_at(w, first + t);
+    for (size_t t = 0; t < n; t++, at = tile_next(w, at)) {
         size_t h = v->h_out - at.y, wide = v->w_out - at.x, row = v->w_out * v->o;
         const float *from = grad + ((at.image * v->h_out + at.y) * v->w_out + at.x) * v->o + output;
         vec y[WINO_TILE][WINO_TILE];
