@@ -115,6 +115,7 @@ static void look(training *t, adn_tick *tick)
                        .block_until_steps = p->until_steps,
                        .epoch_steps = p->epoch_batches,
                        .seconds = adn_now() - t->start_s,
+                       .before_s = v.before_s,
                        .first_step = t->first_step};
     tick->data_wait = tick->seconds > 0 ? v.data_wait_s / tick->seconds : 0;
     for (int j = 0; j < p->n_block; j++)
