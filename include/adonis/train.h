@@ -37,6 +37,7 @@ typedef struct adn_tick { /* a few times a second while a run trains */
     int64_t block_until_steps;         /* each block's own; -1 by time */
     double data_wait;                  /* share of time that block 0 waited for the loader */
     double seconds;                    /* since this process began to train */
+    double before_s;                   /* trained before that, of a run that ends by time; else 0 */
     int64_t first_step;                /* source steps finished when it began */
 } adn_tick;
 

@@ -66,7 +66,8 @@ void adn_pace_update(adn_pace *pace, const adn_tick *tick, const adn_duration *u
     if (!pace->has_first) *pace = (adn_pace){true, tick->seconds, samples, steps, 0, NAN};
     double seconds = tick->seconds - pace->first_s, made = steps - pace->first_steps;
     pace->eta_s = NAN;
-    if (until->unit == ADN_SECONDS) pace->eta_s = ADN_MAX(0, until->value - tick->seconds);
+    if (until->unit == ADN_SECONDS)
+        pace->eta_s = ADN_MAX(0, until->value - tick->before_s - tick->seconds);
     if (all > 0 && steps >= all) seconds = 0; /* only a test pass is left: the rates stay */
     if (seconds <= 0) return;
     pace->img_s = (samples - pace->first_samples) / tick->n_block / seconds;

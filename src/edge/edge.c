@@ -6,8 +6,6 @@
 
 #include "edge/replay.h"
 
-enum { N_MARKER = 16 }; /* saves that may be on the way at once; the source waits before more */
-
 typedef struct lane_state {
     adn_slot *slots;
     adn_replay_slot *states;
@@ -22,7 +20,7 @@ struct adn_edge {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     lane_state lanes[ADN_N_LANE];
-    int64_t markers[N_MARKER];
+    int64_t markers[ADN_EDGE_MARKERS];
     int n_marker;
     bool is_closed, is_left, is_aborted;
 };
@@ -221,11 +219,14 @@ void adn_edge_release(adn_edge *e, adn_slot *s)
 
 adn_status adn_edge_mark(adn_edge *e, int64_t step)
 {
+    lane_state *l = &e->lanes[ADN_LANE_TRAIN];
     adn_status st = ADN_OK;
 
     pthread_mutex_lock(&e->lock);
-    while (!e->is_aborted && !e->is_left && e->n_marker == N_MARKER)
+    l->producer_waits = true;
+    while (!e->is_aborted && !e->is_left && e->n_marker == ADN_EDGE_MARKERS)
         pthread_cond_wait(&e->changed, &e->lock);
+    l->producer_waits = false;
     if (e->is_aborted)
         st = ADN_STOPPED;
     else if (!e->is_left)

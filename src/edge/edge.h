@@ -56,7 +56,9 @@ void adn_edge_release(adn_edge *e, adn_slot *s);
 void adn_edge_leave(adn_edge *e); /* the consumer is gone: the edge drops from now on */
 
 /* A marker: "save after source step `step`". Never dropped. The producer pushes it after it
- * committed that step and before it commits a later one; the consumer meets it between the two. */
+ * committed that step and before it commits a later one; the consumer meets it between the two. So
+ * many may be on the way; the producer waits before more. */
+enum { ADN_EDGE_MARKERS = 16 };
 adn_status adn_edge_mark(adn_edge *e, int64_t step) ADN_MUST_USE;
 int64_t adn_edge_pop_marker(adn_edge *e); /* the marker that take announced */
 
@@ -67,7 +69,7 @@ typedef struct adn_edge_stats {
     int64_t pushed, pulled;
     double wait_out_s,
         wait_in_s; /* of the producer for a slot, of the consumer for a batch (training lane) */
-    bool producer_waits, consumer_waits; /* now, on either lane */
+    bool producer_waits, consumer_waits; /* now: on either lane, or for a marker's place */
 } adn_edge_stats;
 adn_edge_stats adn_edge_counts(adn_edge *e);
 

@@ -98,7 +98,8 @@ typedef struct adn_net_conf {
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the first is the full batch: it fixes the layouts */
     int n_batches;
     adn_conv_algo conv;
-    bool no_decay_bias, no_decay_norm; /* such parameters lie behind the others */
+    /* Such parameters lie behind the others: biases, a norm's shift among them; a norm's both. */
+    bool no_decay_bias, no_decay_norm;
 } adn_net_conf;
 adn_status adn_net_create(const adn_net_conf *conf, adn_net **out) ADN_MUST_USE;
 void adn_net_destroy(adn_net *net);

@@ -80,11 +80,11 @@ static size_t room(const adn_net *net, const adn_tensor *t)
     return (bytes + 63) / 64 * 64 / item;
 }
 
-static bool decays(const adn_net *net, const adn_net_conf *conf, const adn_tensor *t)
+static bool decays(const adn_net *net, const adn_net_conf *conf, int k)
 {
-    if (conf->no_decay_norm && net->spec.layers.layer[t->layer].kind == ADN_LAYER_NORM)
-        return false;
-    return !(conf->no_decay_bias && t->n_dim == 1);
+    int layer = net->tensors[k].layer;
+    if (conf->no_decay_norm && net->spec.layers.layer[layer].kind == ADN_LAYER_NORM) return false;
+    return !(conf->no_decay_bias && net->layer_tensors[layer].bias == k);
 }
 
 static void place(adn_net *net, const adn_net_conf *conf)
@@ -92,7 +92,7 @@ static void place(adn_net *net, const adn_net_conf *conf)
     for (int pass = 0; pass < 2; pass++) { /* those that decay first */
         for (int k = 0; k < net->n_tensor; k++) {
             adn_tensor *t = &net->tensors[k];
-            if (t->is_stat || decays(net, conf, t) != (pass == 0)) continue;
+            if (t->is_stat || decays(net, conf, k) != (pass == 0)) continue;
             t->offset = net->n_param;
             net->n_param += room(net, t);
         }

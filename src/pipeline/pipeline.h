@@ -78,6 +78,7 @@ adn_status adn_run_test(adn_run *r) ADN_MUST_USE;
 typedef struct adn_run_view { /* any thread, while it runs */
     int64_t source_steps;     /* committed by the source */
     double data_wait_s;       /* block 0 waiting for the loader */
+    double before_s;          /* what adn_run_set_seconds said */
 } adn_run_view;
 adn_run_view adn_run_look(adn_run *r);
 void adn_run_tell_waits(adn_run *r); /* logs who waits for whom: a run that makes no progress */

@@ -176,7 +176,8 @@ join:
 
 adn_run_view adn_run_look(adn_run *r)
 {
-    return (adn_run_view){atomic_load(&r->source.steps), adn_edge_counts(r->edges[0]).wait_in_s};
+    return (adn_run_view){atomic_load(&r->source.steps), adn_edge_counts(r->edges[0]).wait_in_s,
+                          r->source.before_s};
 }
 
 void adn_run_tell_waits(adn_run *r)

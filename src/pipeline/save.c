@@ -3,8 +3,6 @@
 
 #include "pipeline/inside.h"
 
-enum { N_OPEN = 24 }; /* saves on the way: never more than markers in all edges allow at once */
-
 typedef struct open_save {
     int64_t step;
     int n_saved; /* blocks that are through with it */
@@ -16,15 +14,24 @@ typedef struct open_save {
 struct adn_saver {
     adn_run *run;
     pthread_mutex_t lock;
-    open_save saves[N_OPEN];
+    open_save *saves; /* [n_save] */
+    int n_save;
     adn_epoch_row last_row; /* of the last block */
 };
 
 adn_status adn_saver_create(adn_run *r, adn_saver **out)
 {
     adn_saver *s = adn_alloc(sizeof(*s));
-    if (s == NULL) return ADN_FAIL(ADN_NOMEM, "checkpoints: no memory");
+    /* A save is open while its marker is in a block's hands or on the way to the next. */
+    int n = r->plan->n_block * (1 + ADN_EDGE_MARKERS);
+
+    if (s != NULL) s->saves = adn_alloc((size_t)n * sizeof(*s->saves));
+    if (s == NULL || s->saves == NULL) {
+        adn_free(s);
+        return ADN_FAIL(ADN_NOMEM, "checkpoints: no memory");
+    }
     s->run = r;
+    s->n_save = n;
     s->last_row.test_top1 = NAN;
     pthread_mutex_init(&s->lock, NULL);
     *out = s;
@@ -41,8 +48,9 @@ static void clear(open_save *o)
 void adn_saver_destroy(adn_saver *s)
 {
     if (s == NULL) return;
-    for (int i = 0; i < N_OPEN; i++)
+    for (int i = 0; i < s->n_save; i++)
         if (s->saves[i].is_open) clear(&s->saves[i]);
+    adn_free(s->saves);
     pthread_mutex_destroy(&s->lock);
     adn_free(s);
 }
@@ -71,12 +79,12 @@ static adn_status enter(adn_saver *s, int64_t step, open_save **out)
     const adn_plan *p = s->run->plan;
     open_save *o = NULL;
 
-    for (int i = 0; i < N_OPEN; i++)
+    for (int i = 0; i < s->n_save; i++)
         if (s->saves[i].is_open && s->saves[i].step == step) {
             *out = &s->saves[i];
             return ADN_OK;
         }
-    for (int i = 0; i < N_OPEN && o == NULL; i++)
+    for (int i = 0; i < s->n_save && o == NULL; i++)
         if (!s->saves[i].is_open) o = &s->saves[i];
     ADN_ASSERT(o != NULL);
     *o = (open_save){.step = step, .is_open = true};

@@ -65,6 +65,7 @@ static void stop_and_resume(const char *mode, int64_t stop_at)
     ck_assert_int_eq(adn_run_step(first.run), stop_at);
     ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
     ck_assert_int_eq(info.step, stop_at);
+    ck_assert_double_eq(info.seconds, 0); /* no time in what must be the same bytes */
     ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
 
     tiny_open(&second, conf, &data,
@@ -136,6 +137,32 @@ START_TEST(a_run_resumed_at_its_end_makes_no_step)
 }
 END_TEST
 
+START_TEST(a_run_by_time_that_had_its_seconds_makes_no_step)
+{
+    const char *const overrides[] = {"until=1000s", NULL};
+    const char *dir = adn_test_dir();
+    adn_config *conf = tiny_config(config, overrides);
+    tiny_run first, again;
+    adn_ckpt_info info;
+    char *path = NULL;
+
+    tiny_open(&first, conf, &data, &(tiny_options){.dir = dir, .stop_at = 3});
+    ck_assert_int_eq(adn_run_threads(first.run), ADN_STOPPED);
+    ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
+    ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
+    tiny_open(&again, conf, &data,
+              &(tiny_options){.dir = dir, .load = path, .load_step = 3, .stop_at = 4});
+    adn_run_set_seconds(again.run, 1000);
+    ck_assert_int_eq(adn_run_threads(again.run), ADN_OK);
+    ck_assert_int_eq(adn_run_step(again.run), 3);
+    ck_assert_int_eq(again.rows.n, again.plan.n_block); /* the open epoch's */
+    adn_free(path);
+    tiny_close(&first);
+    tiny_close(&again);
+    adn_config_free(conf);
+}
+END_TEST
+
 int main(void)
 {
     tiny_data(&data, 69, 21, 8, 8, 3, 4);
@@ -146,6 +173,7 @@ int main(void)
     tcase_add_test(tc, sync_resumes_exactly);
     tcase_add_test(tc, greedy_resumes_exactly);
     tcase_add_test(tc, a_run_resumed_at_its_end_makes_no_step);
+    tcase_add_test(tc, a_run_by_time_that_had_its_seconds_makes_no_step);
     suite_add_tcase(suite, tc);
     int result = adn_suite_run(suite);
     tiny_data_clear(&data);

@@ -21,7 +21,7 @@ static const char *const four_blocks =
     "aux: {kind: mlp-sr, conv: 1, hidden: 1, label_smoothing: 0.1}\n"
     "classifier: {hidden: 1}\n"
     "edge: {slots: 2}\n"
-    "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3,\n"
+    "optim: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 1e-3, reset_momentum: true,\n"
     "        schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
     "eval: {every: 1ep}\n"
     "checkpoint: {every: 1ep, keep: {last: 5, best: 1}}\n";
@@ -127,12 +127,13 @@ static void loop_epoch(loop *l, int epoch)
     adn_order_epoch(p->conf->seed, epoch, p->n_train, order);
     for (int first = 0; first < p->n_train; first += p->batch) {
         int n = fill(l, &l->data->train, order, first, epoch);
+        bool resets = epoch > 1 && first == 0; /* the rate has just fallen */
         for (int j = 0; j < p->n_block; j++) {
             adn_loss_result r = pass(l, j, n, true);
             loss[j] += r.loss_sum;
             hits[j] += r.hits;
             ck_assert_int_eq(adn_optim_step(l->optim[j], adn_net_params(l->net[j]),
-                                            adn_net_grads(l->net[j]), lr, false, l->halt),
+                                            adn_net_grads(l->net[j]), lr, resets, l->halt),
                              ADN_OK);
             ck_assert_int_eq(l->dev->ops->queue_sync(l->queue[j]), ADN_OK);
         }

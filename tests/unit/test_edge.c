@@ -1,5 +1,6 @@
 /* The local edge: order, blocking, ends, markers, and a stress of two queues that pass numbers on.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,11 +73,13 @@ static int64_t pull(adn_edge *e)
 START_TEST(batches_come_in_the_order_they_were_pushed)
 {
     adn_edge *e = edge_of(3);
-    for (int64_t k = 0; k < 9; k += 3) {
-        for (int64_t i = 0; i < 3; i++) push(e, k + i);
-        for (int64_t i = 0; i < 3; i++) ck_assert_int_eq(pull(e), k + i);
+    push(e, 0);
+    push(e, 1);
+    for (int64_t k = 2; k < 11; k++) { /* the newest lies before the oldest, among others */
+        push(e, k);
+        ck_assert_int_eq(pull(e), k - 2);
     }
-    ck_assert_int_eq(adn_edge_counts(e).pushed, 9);
+    ck_assert_int_eq(adn_edge_counts(e).pushed, 11);
     ck_assert_int_eq(adn_edge_counts(e).pulled, 9);
     done_with(e);
 }
@@ -97,14 +100,54 @@ START_TEST(what_was_pushed_before_the_end_is_still_taken)
 }
 END_TEST
 
+/* Batches and markers, more than there is room for. */
+static void offer_all(adn_edge *e)
+{
+    for (int n = 0; n <= ADN_EDGE_MARKERS; n++)
+        for (int lane = 0; lane < ADN_N_LANE; lane++) {
+            adn_slot *s = (adn_slot *)&s;
+            ck_assert_int_eq(adn_edge_acquire(e, lane, in, &s), ADN_OK);
+            ck_assert_ptr_null(s);
+            ck_assert_int_eq(adn_edge_mark(e, n), ADN_OK);
+        }
+}
+
 START_TEST(an_edge_whose_consumer_is_gone_drops)
 {
-    adn_edge *e = edge_of(1);
-    adn_slot *s = (adn_slot *)&s;
+    for (int n_slot = 1; n_slot <= 2; n_slot++) { /* full, and with a free slot */
+        adn_edge *e = edge_of(n_slot);
+        push(e, 0);
+        adn_edge_leave(e);
+        offer_all(e);
+        ck_assert_int_eq(adn_edge_counts(e).pushed, 1);
+        done_with(e);
+    }
+}
+END_TEST
+
+START_TEST(markers_wait_in_line_and_never_on_the_test_lane)
+{
+    adn_edge *e = edge_of(3);
+    adn_slot *s = NULL;
     push(e, 0);
-    adn_edge_leave(e);
-    ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, in, &s), ADN_OK);
-    ck_assert_ptr_null(s);
+    ck_assert_int_eq(adn_edge_mark(e, 0), ADN_OK);
+    push(e, 1);
+    ck_assert_int_eq(adn_edge_mark(e, 1), ADN_OK);
+    ck_assert_int_eq(pull(e), 0);
+    ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TEST, in, &s), ADN_OK);
+    ck_assert_int_eq(dev->ops->event_record(in, s->written), ADN_OK);
+    s->step = 7;
+    adn_edge_commit(e, s);
+    s = NULL;
+    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TEST, out, &s), ADN_OK);
+    ck_assert(s != NULL && s->step == 7); /* tests of a step come before its save */
+    ck_assert_int_eq(dev->ops->event_record(out, s->read), ADN_OK);
+    adn_edge_release(e, s);
+    ck_assert_int_eq(pull(e), -1);
+    ck_assert_int_eq(adn_edge_pop_marker(e), 0);
+    ck_assert_int_eq(pull(e), 1);
+    ck_assert_int_eq(pull(e), -1);
+    ck_assert_int_eq(adn_edge_pop_marker(e), 1);
     done_with(e);
 }
 END_TEST
@@ -129,33 +172,135 @@ START_TEST(a_marker_comes_between_its_step_and_the_next)
 }
 END_TEST
 
+/* --- who waits, and what wakes them */
+
+typedef enum call { ACQUIRE, TAKE, MARK } call;
+
 typedef struct waiter {
     adn_edge *e;
-    bool takes;
+    call call;
+    adn_lane lane;
+    adn_slot *slot;
+    _Atomic bool is_back;
 } waiter;
 
 static adn_status wait_on_edge(void *user)
 {
     waiter *w = user;
+    adn_status st;
+
+    if (w->call == ACQUIRE)
+        st = adn_edge_acquire(w->e, w->lane, in, &w->slot);
+    else if (w->call == TAKE)
+        st = adn_edge_take(w->e, w->lane, out, &w->slot);
+    else
+        st = adn_edge_mark(w->e, 99);
+    atomic_store(&w->is_back, true);
+    return st;
+}
+
+/* Starts a call that must wait, and returns when the edge says that it does. */
+static void start_waiter(waiter *w, adn_thread *t)
+{
+    bool waits = false;
+
+    ck_assert_int_eq(adn_thread_start(t, "waiter", wait_on_edge, w), ADN_OK);
+    for (; !waits; sched_yield()) {
+        adn_edge_stats c = adn_edge_counts(w->e);
+        waits = w->call == TAKE ? c.consumer_waits : c.producer_waits;
+        ck_assert(!(w->call == TAKE ? c.producer_waits : c.consumer_waits));
+        ck_assert(!atomic_load(&w->is_back));
+    }
+}
+
+static void nobody_waits(adn_edge *e)
+{
+    adn_edge_stats c = adn_edge_counts(e);
+    ck_assert(!c.producer_waits && !c.consumer_waits);
+}
+
+/* A full edge: no slot, no marker fits. */
+static adn_edge *full_edge(adn_lane lane)
+{
+    adn_edge *e = edge_of(1);
     adn_slot *s = NULL;
-    return w->takes ? adn_edge_take(w->e, ADN_LANE_TRAIN, out, &s)
-                    : adn_edge_acquire(w->e, ADN_LANE_TRAIN, in, &s);
+    ck_assert_int_eq(adn_edge_acquire(e, lane, in, &s), ADN_OK);
+    ck_assert_int_eq(dev->ops->event_record(in, s->written), ADN_OK);
+    s->step = 0;
+    adn_edge_commit(e, s);
+    for (int k = 0; k < ADN_EDGE_MARKERS; k++) ck_assert_int_eq(adn_edge_mark(e, k), ADN_OK);
+    return e;
 }
 
 START_TEST(who_waits_is_seen_and_an_abort_wakes_them)
 {
-    for (int takes = 0; takes < 2; takes++) {
-        adn_edge *e = edge_of(1);
-        waiter w = {e, takes == 1};
+    for (int lane = 0; lane < ADN_N_LANE; lane++)
+        for (call c = ACQUIRE; c <= MARK; c++) {
+            waiter w = {.e = c == TAKE ? edge_of(1) : full_edge(lane), .call = c, .lane = lane};
+            adn_thread t;
+            start_waiter(&w, &t);
+            adn_edge_abort(w.e);
+            ck_assert_int_eq(adn_thread_join(&t), ADN_STOPPED);
+            ck_assert_ptr_null(w.slot);
+            nobody_waits(w.e);
+            done_with(w.e);
+        }
+}
+END_TEST
+
+START_TEST(a_consumer_that_goes_wakes_its_producer)
+{
+    static const call calls[] = {ACQUIRE, MARK};
+    for (size_t i = 0; i < ADN_COUNT(calls); i++) {
+        waiter w = {.e = full_edge(ADN_LANE_TRAIN), .call = calls[i]};
         adn_thread t;
-        if (!w.takes) push(e, 0);
-        ck_assert_int_eq(adn_thread_start(&t, "waiter", wait_on_edge, &w), ADN_OK);
-        while (!(w.takes ? adn_edge_counts(e).consumer_waits : adn_edge_counts(e).producer_waits))
-            sched_yield();
-        adn_edge_abort(e);
-        ck_assert_int_eq(adn_thread_join(&t), ADN_STOPPED);
-        done_with(e);
+        start_waiter(&w, &t);
+        adn_edge_leave(w.e);
+        ck_assert_int_eq(adn_thread_join(&t), ADN_OK);
+        ck_assert_ptr_null(w.slot);
+        done_with(w.e);
     }
+}
+END_TEST
+
+START_TEST(a_consumer_that_waits_is_woken_by_a_batch_a_marker_or_the_end)
+{
+    for (int what = 0; what < 3; what++) {
+        waiter w = {.e = edge_of(1), .call = TAKE};
+        adn_thread t;
+        start_waiter(&w, &t);
+        if (what == 0) push(w.e, 5);
+        if (what == 1) ck_assert_int_eq(adn_edge_mark(w.e, 5), ADN_OK);
+        if (what == 2) adn_edge_close(w.e);
+        ck_assert_int_eq(adn_thread_join(&t), what == 2 ? ADN_END : ADN_OK);
+        ck_assert((w.slot != NULL) == (what == 0));
+        nobody_waits(w.e);
+        ck_assert_double_gt(adn_edge_counts(w.e).wait_in_s, 0);
+        ck_assert(what == 0 || adn_edge_counts(w.e).wait_out_s == 0); /* nobody asked for a slot */
+        done_with(w.e);
+    }
+}
+END_TEST
+
+START_TEST(a_producer_that_waits_is_woken_by_a_free_slot_or_place)
+{
+    waiter w = {.e = full_edge(ADN_LANE_TRAIN), .call = ACQUIRE};
+    adn_thread t;
+    double before_s = adn_edge_counts(w.e).wait_out_s;
+
+    start_waiter(&w, &t);
+    ck_assert_int_eq(pull(w.e), 0);
+    ck_assert_int_eq(adn_thread_join(&t), ADN_OK);
+    ck_assert_ptr_nonnull(w.slot);
+    ck_assert_double_gt(adn_edge_counts(w.e).wait_out_s, before_s);
+    nobody_waits(w.e);
+    w.call = MARK;
+    w.is_back = false;
+    start_waiter(&w, &t);
+    for (int k = 0; k < ADN_EDGE_MARKERS; k++) ck_assert_int_eq(adn_edge_pop_marker(w.e), k);
+    ck_assert_int_eq(adn_thread_join(&t), ADN_OK);
+    ck_assert_int_eq(adn_edge_pop_marker(w.e), 99); /* not dropped, not before the others */
+    done_with(w.e);
 }
 END_TEST
 
@@ -214,7 +359,11 @@ int main(void)
     tcase_add_test(tc, what_was_pushed_before_the_end_is_still_taken);
     tcase_add_test(tc, an_edge_whose_consumer_is_gone_drops);
     tcase_add_test(tc, a_marker_comes_between_its_step_and_the_next);
+    tcase_add_test(tc, markers_wait_in_line_and_never_on_the_test_lane);
     tcase_add_test(tc, who_waits_is_seen_and_an_abort_wakes_them);
+    tcase_add_test(tc, a_consumer_that_goes_wakes_its_producer);
+    tcase_add_test(tc, a_consumer_that_waits_is_woken_by_a_batch_a_marker_or_the_end);
+    tcase_add_test(tc, a_producer_that_waits_is_woken_by_a_free_slot_or_place);
     tcase_add_test(tc, a_stress_with_delays_loses_and_mixes_nothing);
     tcase_add_test(tc, fifo_names_a_free_slot_to_write_and_the_oldest_to_read);
     suite_add_tcase(suite, tc);

@@ -1,0 +1,184 @@
+/* A run before it trains: its data, plan, device and pipeline, its directory, and where an
+ * unfinished one goes on. */
+#include "pipeline/setup.h"
+
+#include <stdio.h>
+
+#include "core/file.h"
+#include "core/thread.h"
+#include "pipeline/text.h"
+
+static adn_status run_path(const adn_config *conf, char **out)
+{
+    *out = adn_path_join(conf->runs, conf->name);
+    return *out != NULL ? ADN_OK : ADN_FAIL(ADN_NOMEM, "run: no memory");
+}
+
+static adn_status open_dir(adn_setup *s)
+{
+    adn_status st;
+    adn_rundir_conf c = {.runs = s->conf->runs,
+                         .name = s->conf->name,
+                         .config_path = s->conf->path,
+                         .command = s->options->command,
+                         .fresh_suffix = s->options->fresh_suffix,
+                         .never_resume = s->options->never_resume};
+    char *given = NULL, *resolved = NULL, *env = NULL, *plan = NULL;
+
+    ADN_TRY(st, adn_config_given(s->conf, &given), done);
+    ADN_TRY(st, adn_config_dump(s->conf, &resolved), done);
+    ADN_TRY(st, adn_env_json(&env), done);
+    if (s->run != NULL) ADN_TRY(st, adn_plan_json(&s->plan, s->run, &plan), done);
+    c.given = given;
+    c.resolved = resolved;
+    c.env_json = env;
+    c.plan_json = plan;
+    ADN_TRY(st, adn_rundir_open(&c, &s->dir), done);
+    adn_log_tee_set(adn_rundir_log_fd(s->dir));
+done:
+    adn_free(given);
+    adn_free(resolved);
+    adn_free(env);
+    adn_free(plan);
+    return st;
+}
+
+/* A resumed run keeps the teams it began with: sums depend on how work is split. */
+static adn_status keep_teams(adn_setup *s)
+{
+    adn_status st;
+    adn_config *old = NULL;
+    char *path = adn_path_join(adn_rundir_path(s->dir), "config.resolved.yaml");
+    int cores[1024], n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores));
+
+    if (path == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
+    ADN_TRY(st, adn_config_load(path, NULL, 0, &old), done);
+    for (int j = 0; j < s->plan.n_block && j < old->n_block; j++) {
+        int n = old->blocks[j].threads;
+        if (n <= 0) continue;
+        if (n > n_core && n != s->plan.blocks[j].queue.n_thread)
+            adn_warn("block %d began with %d threads; this machine gives %d cores", j, n, n_core);
+        s->plan.blocks[j].queue.n_thread = n;
+    }
+done:
+    adn_config_free(old);
+    adn_free(path);
+    return st;
+}
+
+/* What `auto` became goes into the config, so that the stored one says it. */
+static adn_status resolve(adn_setup *s)
+{
+    adn_status st = ADN_OK;
+    char key[40], value[200];
+    const adn_data_conf *d = &s->conf->data;
+
+    for (int j = 0; j < s->plan.n_block && st == ADN_OK; j++) {
+        snprintf(key, sizeof(key), "blocks[%d].threads", j);
+        snprintf(value, sizeof(value), "%d", s->plan.blocks[j].queue.n_thread);
+        st = adn_config_resolve(s->conf, key, value);
+    }
+    for (int what = 0; what < 2 && st == ADN_OK; what++) {
+        const double *v = what == 0 ? s->data.mean : s->data.std;
+        int n = 0;
+        if (!(what == 0 ? d->auto_mean : d->auto_std)) continue;
+        for (int c = 0; c < s->plan.image.c; c++)
+            n += snprintf(value + n, sizeof(value) - (size_t)n, "%s%.17g", c == 0 ? "[" : ", ",
+                          v[c]);
+        snprintf(value + n, sizeof(value) - (size_t)n, "]");
+        st = adn_config_resolve(s->conf, what == 0 ? "data.mean" : "data.std", value);
+    }
+    if (st == ADN_OK && d->classes == 0) {
+        snprintf(value, sizeof(value), "%d", s->plan.classes);
+        st = adn_config_resolve(s->conf, "data.classes", value);
+    }
+    if (st == ADN_OK && d->readers == 0) st = adn_config_resolve(s->conf, "data.readers", "1");
+    return st;
+}
+
+static adn_status load_newest(adn_setup *s)
+{
+    adn_status st;
+    adn_ckpt_info info;
+    char *path = NULL;
+    int epochs[ADN_MAX_BLOCKS];
+
+    st = adn_ckpt_newest(adn_rundir_path(s->dir), &info);
+    if (st == ADN_END) {
+        adn_info("no checkpoint yet: the run begins again");
+        for (int j = 0; j < s->plan.n_block; j++) epochs[j] = 0;
+        return adn_rundir_cut_block_rows(s->dir, epochs, s->plan.n_block);
+    }
+    if (st != ADN_OK) return st;
+    if (info.n_block != s->plan.n_block)
+        return ADN_FAIL(ADN_BADCKPT, "%s: has %d blocks, the config makes %d", info.name,
+                        info.n_block, s->plan.n_block);
+    ADN_TRY(st, adn_ckpt_path(adn_rundir_path(s->dir), info.name, &path), done);
+    ADN_TRY(st, adn_run_load(s->run, path, info.step, true), done);
+    adn_run_set_seconds(s->run, info.seconds);
+    for (int j = 0; j < s->plan.n_block; j++)
+        epochs[j] = (int)(adn_stage_look(adn_run_stage(s->run, j)).samples / s->plan.epoch_samples);
+    st = adn_rundir_cut_block_rows(s->dir, epochs, s->plan.n_block);
+    s->start.step = info.step;
+    s->start.epoch = info.epoch;
+done:
+    adn_free(path);
+    return st;
+}
+
+adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
+{
+    adn_status st;
+    char *path = NULL;
+
+    ADN_TRY(st, run_path(s->conf, &path), done);
+    if (adn_path_exists(path) && !s->options->fresh_suffix) {
+        ADN_TRY(st, open_dir(s), done);
+        if (adn_rundir_state(s->dir) == ADN_RUN_FINISHED) goto done;
+    }
+    ADN_TRY(st, adn_dataset_open(&s->conf->data, &s->data), done);
+    ADN_TRY(st, adn_plan_create(s->conf, &s->data, &s->plan), done);
+    if (s->plan.n_block > ADN_MAX_BLOCKS) {
+        st = ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", s->plan.n_block, ADN_MAX_BLOCKS);
+        goto done;
+    }
+    if (s->plan.leaves_one_out)
+        adn_info("the last batch of an epoch would have one sample: it is left out (batch norm "
+                 "cannot learn from it)");
+    if (s->dir != NULL) ADN_TRY(st, keep_teams(s), done);
+    ADN_TRY(st, resolve(s), done);
+    ADN_TRY(st, adn_cpu_open(&s->dev), done);
+    adn_run_conf rc = {.plan = &s->plan,
+                       .data = &s->data,
+                       .dev = s->dev,
+                       .type = ADN_F32,
+                       .must_stop = tells->must_stop,
+                       .on_row = tells->on_row,
+                       .on_save = tells->on_save,
+                       .user = tells->user};
+    ADN_TRY(st, adn_run_create(&rc, &s->run), done);
+    if (s->dir == NULL) ADN_TRY(st, open_dir(s), done);
+    ADN_TRY(st, adn_run_set_dir(s->run, adn_rundir_path(s->dir)), done);
+    if (adn_rundir_state(s->dir) == ADN_RUN_UNFINISHED) {
+        s->start.is_resumed = true;
+        st = load_newest(s);
+    }
+done:
+    if (st == ADN_OK) {
+        s->start.run_dir = adn_rundir_path(s->dir);
+        s->start.n_block = s->plan.n_block;
+        s->start.was_finished = adn_rundir_state(s->dir) == ADN_RUN_FINISHED;
+    }
+    adn_free(path);
+    return st;
+}
+
+void adn_setup_clear(adn_setup *s)
+{
+    adn_run_destroy(s->run);
+    if (s->dev != NULL) s->dev->ops->close(s->dev);
+    adn_log_tee_set(-1);
+    adn_rundir_close(s->dir);
+    adn_plan_clear_all(&s->plan);
+    adn_dataset_close(&s->data);
+}
