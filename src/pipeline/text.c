@@ -106,9 +106,10 @@ static double bound(const adn_plan *p, adn_run *r)
     return max > 0 ? sum / max : 1;
 }
 
-static void put_algo(void *user, const char *layer, const char *algo)
+static void put_algo(void *user, const char *layer, const adn_op *op)
 {
-    adn_json_string(user, layer, algo);
+    if (op->desc.kind == ADN_OP_CONV_FWD || op->desc.kind == ADN_OP_LINEAR_FWD)
+        adn_json_string(user, layer, op->algo);
 }
 
 adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
@@ -143,7 +144,7 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
         adn_json_int(&j, "activation_bytes", (int64_t)f.net.activation_bytes);
         adn_json_int(&j, "workspace_bytes", (int64_t)f.net.workspace_bytes);
         adn_json_open(&j, "algorithms", '{');
-        adn_net_algos(adn_stage_net(adn_run_stage(r, b)), put_algo, &j);
+        adn_net_ops(adn_stage_net(adn_run_stage(r, b)), put_algo, &j);
         adn_json_close(&j, '}');
         adn_json_close(&j, '}');
     }

@@ -1,6 +1,7 @@
 /* The zoo and the heads against figures from elsewhere: parameters and multiply-adds. And names,
  * cuts, initial values. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "suite.h"
@@ -144,6 +145,60 @@ START_TEST(initial_weights_do_not_depend_on_cuts)
 }
 END_TEST
 
+struct told {
+    char text[4096];
+    size_t n;
+};
+
+static void tell(void *user, const char *layer, const adn_op *op)
+{
+    struct told *t = user;
+
+    t->n += (size_t)snprintf(t->text + t->n, sizeof(t->text) - t->n, "%s %s\n", layer,
+                             adn_op_infos[op->desc.kind].name);
+    ADN_ASSERT(t->n < sizeof(t->text));
+    ck_assert_ptr_nonnull(op->algo);
+}
+
+START_TEST(operations_are_told_in_the_order_of_a_step_with_their_layers)
+{
+    static const char expected[] = "unit1.conv normalise\n"
+                                   "unit1.conv conv_fwd\n"
+                                   "unit1.norm norm_fwd\n"
+                                   "unit2.conv1 conv_fwd\n"
+                                   "unit2.norm1 norm_fwd\n"
+                                   "unit2.conv2 conv_fwd\n"
+                                   "unit2.norm2 norm_fwd\n"
+                                   "unit2.add add\n"
+                                   "unit3.pool pool_fwd\n" /* emitted */
+                                   "aux.0.pool1 pool_fwd\n"
+                                   "aux.0.fc1 linear_fwd\n"
+                                   "aux.0.fc1 loss\n"
+                                   "aux.0.fc1 linear_grad_param\n"
+                                   "aux.0.fc1 linear_grad_src\n"
+                                   "aux.0.pool1 pool_grad\n"
+                                   "unit2.add relu_grad\n"
+                                   "unit2.norm2 norm_grad\n"
+                                   "unit2.conv2 conv_grad_param\n"
+                                   "unit2.conv2 conv_grad_src\n"
+                                   "unit2.norm1 norm_grad\n"
+                                   "unit2.conv1 conv_grad_param\n"
+                                   "unit2.conv1 conv_grad_src\n"
+                                   "unit1.norm add\n" /* the gradients of two readers */
+                                   "unit1.norm norm_grad\n"
+                                   "unit1.conv conv_grad_param\n";
+    sizes s;
+    struct told told = {.n = 0};
+
+    open_sizes(&s, "data: {name: cifar10, root: nowhere, batch: 2}\n"
+                   "model: {units: [{conv: 8}, {residual: 8}, {pool: 2, conv: 8}], cuts: [2]}\n"
+                   "aux: {kind: linear}\n");
+    adn_net_ops(s.nets[0], tell, &told);
+    ck_assert_str_eq(told.text, expected);
+    close_sizes(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("nn");
@@ -152,6 +207,7 @@ int main(void)
     tcase_add_test(tc, the_heads_cost_what_the_authors_heads_cost);
     tcase_add_test(tc, a_pool_that_opens_a_block_is_run_by_the_block_before);
     tcase_add_test(tc, initial_weights_do_not_depend_on_cuts);
+    tcase_add_test(tc, operations_are_told_in_the_order_of_a_step_with_their_layers);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);
 }
