@@ -153,11 +153,16 @@ struct told {
 static void tell(void *user, const char *layer, const adn_op *op)
 {
     struct told *t = user;
+    double macs = adn_op_macs(&op->desc);
 
     t->n += (size_t)snprintf(t->text + t->n, sizeof(t->text) - t->n, "%s %s\n", layer,
                              adn_op_infos[op->desc.kind].name);
     ADN_ASSERT(t->n < sizeof(t->text));
     ck_assert_ptr_nonnull(op->algo);
+    if (op->desc.kind <= ADN_OP_CONV_GRAD_PARAM) /* an algorithm may need fewer */
+        ck_assert(op->macs > 0);
+    else
+        ck_assert_double_eq(op->macs, macs);
 }
 
 START_TEST(operations_are_told_in_the_order_of_a_step_with_their_layers)
