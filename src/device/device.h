@@ -296,6 +296,9 @@ struct adn_op {
     adn_tally tally; /* of its runs so far. The queue counts: read it after a sync */
 };
 
+/* Which kind of processor's code the cpu device runs, "v3", and the floats of its vector (may be
+ * NULL): the best kind that this machine is, or what ADONIS_ISA names. ADN_BADCONF: it is not. */
+adn_status adn_cpu_isa_name(const char **out, int *out_lanes) ADN_MUST_USE;
 /* Opens "cpu". The cpu device borrows nothing; close after all else is destroyed. */
 adn_status adn_cpu_open(adn_device **out) ADN_MUST_USE;
 /* Of the oneDNN that the cpu device runs with: "2.6.3". */

@@ -134,10 +134,14 @@ static void put_account(adn_json *j, const adn_bench *b)
 adn_status adn_bench_json(const adn_bench *b, char **out)
 {
     adn_json j = {0};
+    const char *isa = NULL;
+    adn_status st = adn_cpu_isa_name(&isa, NULL);
 
+    if (st != ADN_OK) return st;
     adn_json_open(&j, NULL, '{');
     adn_json_number(&j, "img_s", img_s(b, b->seconds));
     adn_json_number(&j, "peak_rss_mib", b->peak_rss_mib);
+    adn_json_string(&j, "isa", isa);
     adn_json_int(&j, "cores", b->n_core);
     adn_json_int(&j, "steps", b->n_step);
     adn_json_int(&j, "batch", b->batch);
@@ -246,11 +250,17 @@ static void account_table(adn_text *t, const adn_bench *b)
 adn_status adn_bench_table(const adn_bench *b, char **out)
 {
     adn_text t = {0};
+    const char *isa = NULL;
+    int lanes;
+    adn_status st = adn_cpu_isa_name(&isa, &lanes);
 
+    if (st != ADN_OK) return st;
     adn_text_line(
-        &t, "%d steps of %d in %.2f s: %.0f img/s in all; data wait %.1f%%; peak RSS %.0f MiB\n\n",
+        &t,
+        "%d steps of %d in %.2f s: %.0f img/s in all; data wait %.1f%%; peak RSS %.0f MiB; "
+        "processor code %s (%d floats a vector)\n\n",
         b->n_step, b->batch, b->seconds, img_s(b, b->seconds), 100 * b->data_wait_s / b->seconds,
-        b->peak_rss_mib);
+        b->peak_rss_mib, isa, lanes);
     ops_table(&t, b);
     blocks_table(&t, b);
     kinds_table(&t, b);

@@ -95,7 +95,10 @@ static void put_edge(adn_json *j, const adn_plan *p, int e)
 adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
 {
     adn_json j = {0};
+    const char *isa = NULL;
+    adn_status st = adn_cpu_isa_name(&isa, NULL);
 
+    if (st != ADN_OK) return st;
     adn_json_open(&j, NULL, '{');
     adn_json_int(&j, "version", 1);
     adn_json_int(&j, "samples", p->n_train);
@@ -104,6 +107,7 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_int(&j, "batch", p->batch);
     adn_json_int(&j, "epoch_steps", p->epoch_batches);
     adn_json_int(&j, "short_batch", p->short_batch);
+    adn_json_string(&j, "isa", isa);
     adn_json_number(&j, "bound", bound(p, r));
     adn_json_open(&j, "blocks", '[');
     for (int b = 0; b < p->n_block; b++) put_block(&j, p, r, b);
@@ -197,20 +201,45 @@ static void edges_table(adn_text *t, const adn_plan *p, size_t *total)
     }
 }
 
+struct algo_lines {
+    adn_text *t;
+    int block;
+};
+
+static void algo_line(void *user, const char *layer, const adn_op *op)
+{
+    struct algo_lines *lines = user;
+    if (tells_algo(op)) adn_text_line(lines->t, "%-5d  %-20s  %s\n", lines->block, layer, op->algo);
+}
+
+static void algos_table(adn_text *t, const adn_plan *p, adn_run *r)
+{
+    adn_text_line(t, "\nblock  layer                 algorithm\n");
+    for (int b = 0; b < p->n_block; b++) {
+        struct algo_lines lines = {t, b};
+        adn_net_ops(adn_stage_net(adn_run_stage(r, b)), algo_line, &lines);
+    }
+}
+
 adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
 {
     size_t total = 0;
     adn_text t = {0};
+    const char *isa = NULL;
+    int lanes;
+    adn_status st = adn_cpu_isa_name(&isa, &lanes);
 
+    if (st != ADN_OK) return st;
     adn_text_line(
         &t,
         "%s: %d training and %d test images of %dx%dx%d, %d classes; batch %d, %d steps an epoch",
         p->conf->data.name, p->n_train, p->n_test, p->image.h, p->image.w, p->image.c, p->classes,
         p->batch, p->epoch_batches);
     if (p->short_batch > 0) adn_text_line(&t, ", the last of %d", p->short_batch);
-    adn_text_line(&t, "\n\n");
+    adn_text_line(&t, "\nprocessor code %s (%d floats a vector)\n\n", isa, lanes);
     blocks_table(&t, p, r, &total);
     edges_table(&t, p, &total);
+    algos_table(&t, p, r);
     adn_text_line(&t, "\nmemory planned: %.1f MiB\n", mib(total));
     adn_text_line(&t,
                   "speed-up bound (sum / max of block costs, by multiply-adds): %.2fx with a "

@@ -14,6 +14,8 @@ void adn_text_line(adn_text *t, const char *fmt, ...) __attribute__((format(prin
 adn_status adn_text_give(adn_text *t, char **out) ADN_MUST_USE; /* gives the text (adn_free) */
 
 adn_status adn_env_json(char **out) ADN_MUST_USE; /* gives (adn_free) */
+/* Warns where the run in this folder began with another processor's code than this process runs. */
+adn_status adn_env_compare(const char *run_dir) ADN_MUST_USE;
 adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out) ADN_MUST_USE;  /* gives */
 adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out) ADN_MUST_USE; /* gives */
 

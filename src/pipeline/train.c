@@ -209,6 +209,7 @@ static adn_status load_newest(training *t)
     if (info.n_block != t->plan.n_block)
         return ADN_FAIL(ADN_BADCKPT, "%s: has %d blocks, the config makes %d", info.name,
                         info.n_block, t->plan.n_block);
+    ADN_TRY(st, adn_env_compare(adn_rundir_path(t->dir)), done);
     ADN_TRY(st, adn_ckpt_path(adn_rundir_path(t->dir), info.name, &path), done);
     ADN_TRY(st, adn_run_load(t->run, path, info.step, true), done);
     adn_run_set_seconds(t->run, info.seconds);

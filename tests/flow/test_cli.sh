@@ -84,8 +84,18 @@ prints "usage: adonis train CONFIG"
 expect version 0 "" "$adonis" version
 prints "adonis "
 prints "oneDNN "
+prints "processor code "
 expect version_as_json 0 "" "$adonis" version --json
 is_json version_is_json
+isa=$(sed -n 's/.*"isa": "\([a-z0-9]*\)".*/\1/p' out)
+[ -n "$isa" ] || fail "version --json has no isa"
+expect another_processor_can_be_asked_for 0 "" env ADONIS_ISA=portable "$adonis" version
+prints "processor code portable (4 floats a vector)"
+for command in "version" "plan a.yaml" "train a.yaml" "bench net a.yaml"; do
+    # shellcheck disable=SC2086
+    expect "no_such_processor: $command" 2 "ADONIS_ISA=v0: this machine runs " env ADONIS_ISA=v0 "$adonis" $command
+done
+[ ! -e runs ] || fail "a run on no such processor has left a folder"
 expect devices 0 "" "$adonis" devices --json
 is_json devices_as_json
 expect completion 0 "" "$adonis" completion bash
@@ -103,8 +113,12 @@ expect unknown_key_in_an_argument 2 "argument 'optim.lrr=1'" "$adonis" train a.y
 expect missing_config 2 "none.yaml" "$adonis" train none.yaml
 expect missing_data 3 "nowhere" "$adonis" train a.yaml data.root=nowhere
 [ ! -e runs ] || fail "a run that could not begin has left a folder"
-expect plan 0 "" "$adonis" plan a.yaml --json
-holds plan_has_algorithms "
+expect plan 0 "" "$adonis" plan a.yaml
+prints "processor code $isa "
+grep -q '^1  *unit2.conv  *[a-z]' out || fail "plan prints no algorithm of unit2.conv"
+expect plan_as_json 0 "" env ADONIS_ISA=portable "$adonis" plan a.yaml --json
+holds plan_has_processor_and_algorithms "
+assert j['isa'] == 'portable', j['isa']
 assert [list(b['algorithms']) for b in j['blocks']] == [
     ['unit1.conv', 'aux.0.fc1', 'aux.0.fc2'], ['unit2.conv', 'classifier.fc1']]"
 
@@ -137,7 +151,7 @@ for b in j['blocks']:
     for k in b['kinds']:
         same = [o for o in b['ops'] if o['kind'] == k['kind']]
         assert same and isclose(total(same, 'seconds'), k['seconds']) and total(same, 'runs') == k['runs'], k
-assert j['img_s'] > 0 and j['peak_rss_mib'] > 0 and j['steps'] == 9 and j['batch'] == 32
+assert j['img_s'] > 0 and j['peak_rss_mib'] > 0 and j['steps'] == 9 and j['batch'] == 32 and j['isa'] == '$isa'
 a = j['core_s']
 assert isclose(a['floor'], sum(b['threads'] * b['floor_s'] for b in j['blocks'])), a
 assert isclose(a['floor'] + a['above_floor'], sum(b['threads'] * b['busy_s'] for b in j['blocks'])), a
@@ -166,6 +180,9 @@ expect train 0 "runs/a: begins, 2 blocks" "$adonis" train a.yaml
 if grep -q "no step was finished" said; then fail "a run that goes on is said to stand still"; fi
 prints "run: runs/a"
 [ "$(n_lines runs/a/epochs.csv)" = 7 ] || fail "epochs.csv has not 2 x 3 rows"
+for file in env plan; do
+    grep -q "\"isa\": \"$isa\"" runs/a/$file.json || fail "$file.json does not say the processor"
+done
 expect train_again_says_finished 0 "this run is finished; --new begins another" "$adonis" train a.yaml --json
 is_json summary_as_json
 expect another_config_is_refused 2 "optim.lr = 0.01" "$adonis" train a.yaml optim.lr=0.01
@@ -203,8 +220,14 @@ wait $pid || got=$?
 [ "$got" = 75 ] || fail "SIGTERM: exit code $got instead of 75"
 grep -qF "stopped and saved" said || fail "SIGTERM: it does not say that it saved"
 echo "ok: sigterm_saves_and_exits_75"
+cp -r runs/halves runs/mixed
+sed -i 's/"isa": "[a-z0-9]*"/"isa": "v0"/' runs/mixed/env.json
 expect resume_can_be_refused 2 "" "$adonis" train a.yaml "${long[@]}" name=halves --resume never
 expect same_command_goes_on 0 "runs/halves: goes on after step" "$adonis" train a.yaml "${long[@]}" name=halves
+if grep -q "processor code" said; then fail "a run that goes on where it began is warned"; fi
+began="runs/mixed: began with processor code v0, and this is $isa: results will differ in rounding"
+expect another_processor_is_told_on_resume 0 "$began" "$adonis" train a.yaml "${long[@]}" name=mixed
+expect another_processor_is_told_on_eval 0 "$began" "$adonis" eval mixed
 for block in 0 1; do
     cmp "runs/whole/ckpt/last/block$block.safetensors" "runs/halves/ckpt/last/block$block.safetensors" ||
         fail "stop and resume ends in other weights than no stop"
