@@ -79,8 +79,9 @@ adn_status adn_eval(const char *run_dir, const char *which,
  * and plans on the device; trains nothing. */
 adn_status adn_plan_text(adn_config *conf, bool as_json, char **out) ADN_MUST_USE;
 
-/* Trains n_step steps after n_warmup without checkpoints, tests or a run directory and measures:
- * see `adonis help bench`. Gives text (adn_free). */
+/* Trains n_step steps (fewer where the config's `until` comes before) of full batches after
+ * n_warmup without checkpoints, tests or a run directory and measures: see `adonis help bench`.
+ * conf gets data.drop_last. Gives text (adn_free). */
 typedef struct adn_bench_options {
     int n_step, n_warmup;
     bool as_json;

@@ -94,18 +94,24 @@ adn_status cmd_version(int argc, char **argv)
     adn_cli_args args;
     adn_json j = {0};
     char onednn[32];
+    const char *isa = NULL;
+    int lanes = 0;
     adn_status st = adn_cli_read(argc, argv, 0, 0, &args);
 
+    if (st == ADN_OK) st = adn_cpu_isa_name(&isa, &lanes);
     if (st != ADN_OK) return st;
     adn_dnnl_version(onednn, sizeof(onednn));
     if (!adn_cli_has(&args, "--json")) {
-        printf("adonis %s\ncompiler %s\noneDNN %s\n", adn_version(), __VERSION__, onednn);
+        printf("adonis %s\ncompiler %s\noneDNN %s\nprocessor code %s (%d floats a vector)\n",
+               adn_version(), __VERSION__, onednn, isa, lanes);
         return ADN_OK;
     }
     adn_json_open(&j, NULL, '{');
     adn_json_string(&j, "adonis", adn_version());
     adn_json_string(&j, "compiler", __VERSION__);
     adn_json_string(&j, "onednn", onednn);
+    adn_json_string(&j, "isa", isa);
+    adn_json_int(&j, "lanes", lanes);
     adn_json_close(&j, '}');
     st = j.failed ? ADN_FAIL(ADN_NOMEM, "version: no memory") : ADN_OK;
     if (st == ADN_OK) printf("%s\n", j.text);

@@ -25,10 +25,16 @@ static const char eval_text[] =
     "Prints a row a block, the numbers of epochs.csv to the last digit.\n";
 
 static const char bench_text[] =
-    "Trains steps without tests, checkpoints or a run's folder. Prints images a second of\n"
-    "each block and in all, and for each kind of operation its share of the time, its\n"
-    "rate, and its floor: multiply-adds over the best rate measured for that kind, bytes\n"
-    "over copy bandwidth.\n";
+    "Trains steps of full batches without tests, checkpoints or a run's folder. Prints for\n"
+    "each operation of each block, in the order of a step, its algorithm, its time, its\n"
+    "rates and its floor; then what blocks and kinds of operations sum up to; then where\n"
+    "the step's time on all cores went: operations, what ran beside them, idleness.\n"
+    "\n"
+    "The floor is the longer of two times: multiply-adds that the algorithm needs, at the\n"
+    "rate from registers; bytes, at the rate of a copy of main memory. Both rates are\n"
+    "measured at the end, with the block's threads alone. What lies in a cache may take\n"
+    "less. GFLOP/s count the multiply-adds of the definition, whatever the algorithm. A\n"
+    "block of one thread counts its own processor's time, a larger one time that goes by.\n";
 
 static const char config_text[] = "check: reads the file alone, opens no data and no device.\n"
                                   "show:  every key with its value and origin.\n"
@@ -50,8 +56,8 @@ const adn_cli_command adn_cli_commands[] = {
      OPTIONS(JSON), .text = eval_text},
     {"plan", cmd_plan, "CONFIG [key=value ...]",
      "blocks, edges, memory and speed-up bound; trains nothing", .has_keys = true, OPTIONS(JSON)},
-    {"bench", cmd_bench, "net CONFIG [key=value ...]", "images a second, and where the time goes",
-     .words = "net data edge", .has_keys = true,
+    {"bench", cmd_bench, "net CONFIG [key=value ...]",
+     "images a second, and what each operation takes", .words = "net data edge", .has_keys = true,
      OPTIONS({"--steps", "N", "steps measured (40)"}, {"--warmup", "N", "steps before them (5)"},
              JSON),
      .text = bench_text},
@@ -68,7 +74,8 @@ const adn_cli_command adn_cli_commands[] = {
     {"doctor", cmd_doctor, "", "checks cores, memory, disk and data here", OPTIONS(JSON)},
     {"help", cmd_help, "[COMMAND]", "this list, or a command's usage, options and exit codes",
      .words = NULL},
-    {"version", cmd_version, "", "of this program, its compiler and its oneDNN", OPTIONS(JSON)},
+    {"version", cmd_version, "", "of this program, its compiler, its oneDNN and its processor code",
+     OPTIONS(JSON)},
     {"completion", cmd_completion, "[bash]",
      "a script for the shell: eval \"$(adonis completion bash)\"", .words = "bash"},
     LATER("predict", "RUN IMAGE...", "classes of images"),

@@ -118,6 +118,16 @@ void adn_json_newline(adn_json *j)
     j->has_item = false;
 }
 
+adn_status adn_json_give(adn_json *j, char **out)
+{
+    if (j->failed) {
+        adn_json_clear(j);
+        return ADN_FAIL(ADN_NOMEM, "no memory for a report");
+    }
+    *out = j->text;
+    return ADN_OK;
+}
+
 void adn_json_clear(adn_json *j)
 {
     adn_free(j->text);

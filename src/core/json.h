@@ -19,7 +19,8 @@ void adn_json_int(adn_json *j, const char *key, int64_t value);
 void adn_json_number(adn_json *j, const char *key,
                      double value); /* shortest exact; non-finite: null */
 void adn_json_bool(adn_json *j, const char *key, bool value);
-void adn_json_newline(adn_json *j); /* between items, for readers */
-void adn_json_clear(adn_json *j);   /* frees the text */
+void adn_json_newline(adn_json *j);                             /* between items, for readers */
+adn_status adn_json_give(adn_json *j, char **out) ADN_MUST_USE; /* gives the text (adn_free) */
+void adn_json_clear(adn_json *j);                               /* frees the text */
 
 #endif

@@ -196,12 +196,18 @@ typedef struct adn_queue_conf {
     uint64_t jitter; /* tests: not 0: seed of random delays between operations */
 } adn_queue_conf;
 
-/* Seconds of work (a team of one: of its processor) and runs of each kind on a queue since its
- * profile was last started. */
+/* Runs, and the seconds that they took: a team of one counts its own processor's time, a larger one
+ * time that goes by. */
+typedef struct adn_tally {
+    double seconds;
+    int64_t runs;
+} adn_tally;
+
+/* What a queue did since it was created beside its operations, which have tallies of their own. */
 typedef struct adn_profile {
-    double seconds[ADN_N_OP];
-    int64_t runs[ADN_N_OP];
-    double macs[ADN_N_OP], bytes[ADN_N_OP];
+    adn_tally copies;  /* uploads, downloads, copies and fills of more than nothing */
+    double copy_bytes; /* read and written by them */
+    double wait_s;     /* time that went by with nothing to do, or in waits for events */
 } adn_profile;
 
 /* What a queue's team reaches at best: the floors that a benchmark holds its operations against. */
@@ -225,11 +231,8 @@ typedef struct adn_device_ops {
     void (*queue_destroy)(adn_queue *q); /* after all that was enqueued */
     adn_status (*queue_sync)(
         adn_queue *q); /* the host waits for all of it, also when it then gives a failure */
-    adn_status (*queue_profile)(
-        adn_queue *q,
-        adn_profile *out); /* syncs; gives what was counted and starts anew. out NULL: starts */
-
-    adn_status (*queue_rates)(adn_queue *q, adn_rates *out); /* measures, about a second */
+    adn_status (*queue_profile)(adn_queue *q, adn_profile *out); /* syncs */
+    adn_status (*queue_rates)(adn_queue *q, adn_rates *out);     /* measures, about a second */
 
     adn_status (*event_create)(adn_device *dev, adn_event **out);
     void (*event_destroy)(adn_event *e);
@@ -289,8 +292,13 @@ struct adn_op {
     adn_op_desc desc;
     size_t workspace_bytes;
     const char *algo;
+    double macs;     /* multiply-adds of a run by this algorithm; most need adn_op_macs */
+    adn_tally tally; /* of its runs so far. The queue counts: read it after a sync */
 };
 
+/* Which kind of processor's code the cpu device runs, "v3", and the floats of its vector (may be
+ * NULL): the best kind that this machine is, or what ADONIS_ISA names. ADN_BADCONF: it is not. */
+adn_status adn_cpu_isa_name(const char **out, int *out_lanes) ADN_MUST_USE;
 /* Opens "cpu". The cpu device borrows nothing; close after all else is destroyed. */
 adn_status adn_cpu_open(adn_device **out) ADN_MUST_USE;
 /* Of the oneDNN that the cpu device runs with: "2.6.3". */

@@ -19,9 +19,9 @@ static void add(builder *b, const char *part, int number, adn_layer l)
     b->value = v > 0 ? v : -1;
 }
 
-static void average(builder *b, int size)
+static void average(builder *b, int number, int size)
 {
-    add(b, NULL, 0,
+    add(b, "pool", number,
         (adn_layer){.kind = ADN_LAYER_POOL, .pool = ADN_POOL_ADAPTIVE_AVG, .size = size});
 }
 
@@ -75,24 +75,25 @@ adn_status adn_head_append(adn_layers *list, int src, adn_shape shape, const cha
 
     switch (conf->kind) {
     case ADN_HEAD_LINEAR:
-        average(&b, 2);
+        average(&b, 1, 2);
         linears(&b, 0, 4 * c, classes);
         break;
     case ADN_HEAD_CNN:
         convs(&b, conf->conv, 3, c);
-        average(&b, 2);
+        average(&b, 1, 2);
         norm(&b, "pool_norm", 1);
         linears(&b, 0, 4 * c, classes);
         break;
     case ADN_HEAD_MLP:
-        average(&b, quarter); /* as the reference does: the same as 2x2 alone where sizes divide */
-        average(&b, 2);
+        /* As the reference does: the same as 2x2 alone where sizes divide. */
+        average(&b, 1, quarter);
+        average(&b, 2, 2);
         linears(&b, conf->hidden, 4 * c, classes);
         break;
     case ADN_HEAD_MLP_SR:
-        average(&b, quarter);
+        average(&b, 1, quarter);
         convs(&b, conf->conv, 1, c);
-        average(&b, 2);
+        average(&b, 2, 2);
         linears(&b, conf->hidden, 4 * c, classes);
         break;
     }
@@ -104,7 +105,7 @@ adn_status adn_classifier_append(adn_layers *list, int src, adn_shape shape, int
 {
     builder b = {list, "classifier", src};
 
-    average(&b, is_global ? 1 : 2);
+    average(&b, 1, is_global ? 1 : 2);
     linears(&b, is_global ? 0 : hidden, 4 * shape.c, classes);
     return finish(&b);
 }

@@ -118,7 +118,7 @@ adn_status adn_net_learn(adn_net *net, int n, bool is_training, const adn_net_io
     return run_ops(p, p->phase_end[ADN_PHASE_EMIT], p->phase_end[ADN_PHASE_LEARN], io);
 }
 
-/* A layer's own name, or that of the last named one before it. */
+/* A layer's own name, or that of the last named one before it: a net's first layer has one. */
 static const char *name_of(const adn_net *net, int layer)
 {
     while (layer > 0 && net->spec.layers.layer[layer].name[0] == '\0') layer--;
@@ -168,11 +168,12 @@ adn_net_sizes adn_net_size(const adn_net *net)
     return s;
 }
 
-void adn_net_algos(const adn_net *net, void (*fn)(void *user, const char *layer, const char *algo),
-                   void *user)
+void adn_net_ops(const adn_net *net, adn_op_fn fn, void *user)
 {
     const adn_net_plan *p = &net->plans[0];
-    for (int k = 0; k < p->head_end; k++)
-        if (p->ops[k].desc.kind == ADN_OP_CONV_FWD || p->ops[k].desc.kind == ADN_OP_LINEAR_FWD)
-            fn(user, name_of(net, p->ops[k].layer), p->ops[k].op->algo);
+
+    for (int k = 0; k < p->n_op; k++) {
+        bool emits = k >= p->phase_end[ADN_PHASE_FWD] && k < p->phase_end[ADN_PHASE_EMIT];
+        fn(user, emits ? net->spec.emit_pool.name : name_of(net, p->ops[k].layer), p->ops[k].op);
+    }
 }

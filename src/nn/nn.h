@@ -21,7 +21,7 @@ typedef enum adn_layer_kind {
 /* Values are numbered: 0 is the net's input, k the output of layer k-1. */
 typedef struct adn_layer {
     adn_layer_kind kind;
-    char name[48]; /* of its parameters: "unit3.conv", "aux.0.fc1"; "" where it has none */
+    char name[48]; /* "unit3.conv", "aux.0.fc1", "unit3.pool"; "": that of the layer before it */
     int src, src2; /* values; src2 of ADD only */
     int channels;  /* of dst: conv, linear */
     int kernel, stride, pad;
@@ -154,9 +154,9 @@ typedef struct adn_net_sizes {
     double macs, head_macs; /* forward, of one sample */
 } adn_net_sizes;
 adn_net_sizes adn_net_size(const adn_net *net);
-/* Algorithm of each convolution and linear layer, for plan.json: calls fn(user, layer's name,
- * algo). */
-void adn_net_algos(const adn_net *net, void (*fn)(void *user, const char *layer, const char *algo),
-                   void *user);
+/* Calls fn for each operation that the full batch's plan may run, in the order of a step, with the
+ * name of its layer. Both live as long as the net. */
+typedef void (*adn_op_fn)(void *user, const char *layer, const adn_op *op);
+void adn_net_ops(const adn_net *net, adn_op_fn fn, void *user);
 
 #endif

@@ -79,7 +79,7 @@ static bool add_unit(adn_layers *list, int k, const unit *u, int src, int c)
     int stride = ADN_MAX(1, u->stride), v = src, ok = 1;
 
     if (u->pool > 0)
-        ok &= (v = add(list, k, NULL, v,
+        ok &= (v = add(list, k, "pool", v,
                        (adn_layer){.kind = ADN_LAYER_POOL,
                                    .pool = ADN_POOL_MAX,
                                    .kernel = u->pool,
@@ -100,7 +100,7 @@ static bool add_unit(adn_layers *list, int k, const unit *u, int src, int c)
         ok &= (s = add(list, k, "shortcut.conv", src, conv(u->channels, 1, stride, false))) > 0;
         ok &= (s = add(list, k, "shortcut.norm", s, norm)) > 0;
     }
-    ok &= (v = add(list, k, NULL, v, (adn_layer){.kind = ADN_LAYER_ADD, .src2 = s})) > 0;
+    ok &= (v = add(list, k, "add", v, (adn_layer){.kind = ADN_LAYER_ADD, .src2 = s})) > 0;
     ok &= add(list, k, NULL, v, relu) > 0;
     return ok;
 }

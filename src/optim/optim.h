@@ -17,6 +17,8 @@ void *adn_optim_momenta(adn_optim *o);
  * set. */
 adn_status adn_optim_step(adn_optim *o, void *params, const void *grads, double lr, bool resets,
                           int32_t *halt) ADN_MUST_USE;
+/* What updates the decayed elements (part 0) or the others (part 1); NULL: there are none. */
+const adn_op *adn_optim_op(const adn_optim *o, int part);
 
 /* Where a stage's clock stands before a step, in both units. */
 typedef struct adn_progress {

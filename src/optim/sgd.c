@@ -53,6 +53,11 @@ void *adn_optim_momenta(adn_optim *o)
     return o->momenta;
 }
 
+const adn_op *adn_optim_op(const adn_optim *o, int part)
+{
+    return o->op[part];
+}
+
 adn_status adn_optim_step(adn_optim *o, void *params, const void *grads, double lr, bool resets,
                           int32_t *halt)
 {

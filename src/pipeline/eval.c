@@ -69,6 +69,7 @@ adn_status adn_eval(const char *run_dir, const char *which,
         goto done;
     }
     ADN_TRY(st, adn_config_load(path, NULL, 0, &conf), done);
+    ADN_TRY(st, adn_env_compare(run_dir), done);
     ADN_TRY(st, adn_ckpt_path(run_dir, which, &dir), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
     ADN_TRY(st, stand(&s, conf, &rc), done);

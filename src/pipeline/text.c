@@ -1,76 +1,12 @@
-/* What a plan and a machine say of themselves. */
+/* What a plan says of itself, and the text that grows. */
 #include "pipeline/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
-#include "adonis/train.h"
 #include "core/core.h"
 #include "core/json.h"
-#include "core/thread.h"
-
-#ifndef ADN_VERSION
-#define ADN_VERSION "unknown"
-#endif
-
-const char *adn_version(void)
-{
-    return ADN_VERSION;
-}
-
-static adn_status give(adn_json *j, char **out)
-{
-    if (j->failed) {
-        adn_json_clear(j);
-        return ADN_FAIL(ADN_NOMEM, "no memory for a report");
-    }
-    *out = j->text;
-    return ADN_OK;
-}
-
-static void cpu_model(char *out, size_t room)
-{
-    char line[256];
-    FILE *f = fopen("/proc/cpuinfo", "r");
-
-    snprintf(out, room, "unknown");
-    if (f == NULL) return;
-    while (fgets(line, sizeof(line), f) != NULL) {
-        char *value = strstr(line, ": ");
-        if (strncmp(line, "model name", 10) != 0 || value == NULL) continue;
-        value[strcspn(value, "\n")] = '\0';
-        snprintf(out, room, "%s", value + 2);
-        break;
-    }
-    fclose(f);
-}
-
-adn_status adn_env_json(char **out)
-{
-    adn_json j = {0};
-    struct utsname u = {0};
-    char model[200];
-    int cores[1024];
-
-    uname(&u);
-    cpu_model(model, sizeof(model));
-    adn_json_open(&j, NULL, '{');
-    adn_json_string(&j, "adonis", ADN_VERSION);
-    adn_json_string(&j, "compiler", __VERSION__);
-    adn_json_string(&j, "system", u.sysname);
-    adn_json_string(&j, "release", u.release);
-    adn_json_string(&j, "machine", u.machine);
-    adn_json_string(&j, "host", u.nodename);
-    adn_json_string(&j, "cpu", model);
-    adn_json_int(&j, "cores", adn_cores_allowed(cores, (int)ADN_COUNT(cores)));
-    adn_json_int(&j, "memory_mib",
-                 (int64_t)sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE) / 1024);
-    adn_json_close(&j, '}');
-    return give(&j, out);
-}
 
 typedef struct block_facts {
     adn_net_sizes net;
@@ -106,15 +42,63 @@ static double bound(const adn_plan *p, adn_run *r)
     return max > 0 ? sum / max : 1;
 }
 
-static void put_algo(void *user, const char *layer, const char *algo)
+/* Algorithms are told of convolutions and linear layers, forward. */
+static bool tells_algo(const adn_op *op)
 {
-    adn_json_string(user, layer, algo);
+    return op->desc.kind == ADN_OP_CONV_FWD || op->desc.kind == ADN_OP_LINEAR_FWD;
+}
+
+static void put_algo(void *user, const char *layer, const adn_op *op)
+{
+    if (tells_algo(op)) adn_json_string(user, layer, op->algo);
+}
+
+static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
+{
+    block_facts f = facts_of(p, r, b);
+
+    adn_json_newline(j);
+    adn_json_open(j, NULL, '{');
+    adn_json_int(j, "block", b);
+    adn_json_int(j, "first_unit", f.first_unit);
+    adn_json_int(j, "last_unit", f.last_unit);
+    adn_json_string(j, "device", "cpu");
+    adn_json_int(j, "threads", f.threads);
+    adn_json_number(j, "macs", f.net.macs);
+    adn_json_number(j, "head_macs", f.net.head_macs);
+    adn_json_int(j, "parameters", f.net.n_param);
+    adn_json_int(j, "parameter_bytes", (int64_t)f.net.param_bytes);
+    adn_json_int(j, "optimizer_bytes", (int64_t)f.net.param_bytes);
+    adn_json_int(j, "gradient_bytes", (int64_t)f.net.grad_bytes);
+    adn_json_int(j, "activation_bytes", (int64_t)f.net.activation_bytes);
+    adn_json_int(j, "workspace_bytes", (int64_t)f.net.workspace_bytes);
+    adn_json_open(j, "algorithms", '{');
+    adn_net_ops(adn_stage_net(adn_run_stage(r, b)), put_algo, j);
+    adn_json_close(j, '}');
+    adn_json_close(j, '}');
+}
+
+static void put_edge(adn_json *j, const adn_plan *p, int e)
+{
+    adn_edge_conf c = adn_plan_edge(p, NULL, e);
+
+    adn_json_newline(j);
+    adn_json_open(j, NULL, '{');
+    adn_json_int(j, "edge", e);
+    adn_json_int(j, "slots", c.n_slot[ADN_LANE_TRAIN]);
+    adn_json_int(j, "test_slots", c.n_slot[ADN_LANE_TEST]);
+    adn_json_int(j, "slot_bytes", (int64_t)adn_edge_slot_bytes(&c));
+    adn_json_string(j, "policy", "fifo");
+    adn_json_close(j, '}');
 }
 
 adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
 {
     adn_json j = {0};
+    const char *isa = NULL;
+    adn_status st = adn_cpu_isa_name(&isa, NULL);
 
+    if (st != ADN_OK) return st;
     adn_json_open(&j, NULL, '{');
     adn_json_int(&j, "version", 1);
     adn_json_int(&j, "samples", p->n_train);
@@ -123,63 +107,55 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_int(&j, "batch", p->batch);
     adn_json_int(&j, "epoch_steps", p->epoch_batches);
     adn_json_int(&j, "short_batch", p->short_batch);
+    adn_json_string(&j, "isa", isa);
     adn_json_number(&j, "bound", bound(p, r));
     adn_json_open(&j, "blocks", '[');
-    for (int b = 0; b < p->n_block; b++) {
-        block_facts f = facts_of(p, r, b);
-        adn_json_newline(&j);
-        adn_json_open(&j, NULL, '{');
-        adn_json_int(&j, "block", b);
-        adn_json_int(&j, "first_unit", f.first_unit);
-        adn_json_int(&j, "last_unit", f.last_unit);
-        adn_json_string(&j, "device", "cpu");
-        adn_json_int(&j, "threads", f.threads);
-        adn_json_number(&j, "macs", f.net.macs);
-        adn_json_number(&j, "head_macs", f.net.head_macs);
-        adn_json_int(&j, "parameters", f.net.n_param);
-        adn_json_int(&j, "parameter_bytes", (int64_t)f.net.param_bytes);
-        adn_json_int(&j, "optimizer_bytes", (int64_t)f.net.param_bytes);
-        adn_json_int(&j, "gradient_bytes", (int64_t)f.net.grad_bytes);
-        adn_json_int(&j, "activation_bytes", (int64_t)f.net.activation_bytes);
-        adn_json_int(&j, "workspace_bytes", (int64_t)f.net.workspace_bytes);
-        adn_json_open(&j, "algorithms", '{');
-        adn_net_algos(adn_stage_net(adn_run_stage(r, b)), put_algo, &j);
-        adn_json_close(&j, '}');
-        adn_json_close(&j, '}');
-    }
+    for (int b = 0; b < p->n_block; b++) put_block(&j, p, r, b);
     adn_json_close(&j, ']');
     adn_json_open(&j, "edges", '[');
-    for (int e = 0; e < p->n_block; e++) {
-        adn_edge_conf c = adn_plan_edge(p, NULL, e);
-        adn_json_newline(&j);
-        adn_json_open(&j, NULL, '{');
-        adn_json_int(&j, "edge", e);
-        adn_json_int(&j, "slots", c.n_slot[ADN_LANE_TRAIN]);
-        adn_json_int(&j, "test_slots", c.n_slot[ADN_LANE_TEST]);
-        adn_json_int(&j, "slot_bytes", (int64_t)adn_edge_slot_bytes(&c));
-        adn_json_string(&j, "policy", "fifo");
-        adn_json_close(&j, '}');
-    }
+    for (int e = 0; e < p->n_block; e++) put_edge(&j, p, e);
     adn_json_close(&j, ']');
     adn_json_close(&j, '}');
-    return give(&j, out);
+    return adn_json_give(&j, out);
+}
+
+/* Room for n more characters and the end. */
+static bool grow(adn_text *t, size_t n)
+{
+    if (t->failed || t->n + n < t->room) return !t->failed;
+    size_t room = ADN_MAX(2 * t->room, t->n + n + 1024);
+    char *text = adn_alloc(room);
+    t->failed = text == NULL;
+    if (t->failed) return false;
+    if (t->text != NULL) memcpy(text, t->text, t->n);
+    adn_free(t->text);
+    t->text = text;
+    t->room = room;
+    return true;
 }
 
 void adn_text_line(adn_text *t, const char *fmt, ...)
 {
-    va_list args;
+    va_list args, again;
+
     va_start(args, fmt);
-    int n = vsnprintf(t->text + t->n, sizeof(t->text) - t->n, fmt, args);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    ADN_ASSERT(n >= 0);
+    if (grow(t, (size_t)n)) vsnprintf(t->text + t->n, t->room - t->n, fmt, again);
+    if (!t->failed) t->n += (size_t)n;
+    va_end(again);
     va_end(args);
-    if (n > 0) t->n = ADN_MIN(t->n + (size_t)n, sizeof(t->text) - 1);
 }
 
 adn_status adn_text_give(adn_text *t, char **out)
 {
-    char *text = adn_strdup(t->text);
-    adn_free(t);
-    if (text == NULL) return ADN_FAIL(ADN_NOMEM, "no memory for a report");
-    *out = text;
+    if (t->failed) {
+        adn_free(t->text);
+        *t = (adn_text){0};
+        return ADN_FAIL(ADN_NOMEM, "no memory for a report");
+    }
+    *out = t->text;
     return ADN_OK;
 }
 
@@ -211,20 +187,8 @@ static void blocks_table(adn_text *t, const adn_plan *p, adn_run *r, size_t *tot
     }
 }
 
-adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
+static void edges_table(adn_text *t, const adn_plan *p, size_t *total)
 {
-    size_t total = 0;
-    adn_text *t = adn_alloc(sizeof(*t));
-
-    if (t == NULL) return ADN_FAIL(ADN_NOMEM, "no memory for a report");
-    adn_text_line(
-        t,
-        "%s: %d training and %d test images of %dx%dx%d, %d classes; batch %d, %d steps an epoch",
-        p->conf->data.name, p->n_train, p->n_test, p->image.h, p->image.w, p->image.c, p->classes,
-        p->batch, p->epoch_batches);
-    if (p->short_batch > 0) adn_text_line(t, ", the last of %d", p->short_batch);
-    adn_text_line(t, "\n\n");
-    blocks_table(t, p, r, &total);
     adn_text_line(t, "\nedge   slot          MiB/slot  slots  test slots  policy  codec   MiB\n");
     for (int e = 0; e < p->n_block; e++) {
         adn_edge_conf c = adn_plan_edge(p, NULL, e);
@@ -233,12 +197,53 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
         snprintf(shape, sizeof(shape), "%dx%dx%dx%d", c.shape.n, c.shape.h, c.shape.w, c.shape.c);
         adn_text_line(t, "%-5d  %-13s %8.2f  %5d  %10d  fifo    none  %6.1f\n", e, shape,
                       mib(bytes), c.n_slot[0], c.n_slot[1], mib(all));
-        total += all;
+        *total += all;
     }
-    adn_text_line(t, "\nmemory planned: %.1f MiB\n", mib(total));
-    adn_text_line(t,
+}
+
+struct algo_lines {
+    adn_text *t;
+    int block;
+};
+
+static void algo_line(void *user, const char *layer, const adn_op *op)
+{
+    struct algo_lines *lines = user;
+    if (tells_algo(op)) adn_text_line(lines->t, "%-5d  %-20s  %s\n", lines->block, layer, op->algo);
+}
+
+static void algos_table(adn_text *t, const adn_plan *p, adn_run *r)
+{
+    adn_text_line(t, "\nblock  layer                 algorithm\n");
+    for (int b = 0; b < p->n_block; b++) {
+        struct algo_lines lines = {t, b};
+        adn_net_ops(adn_stage_net(adn_run_stage(r, b)), algo_line, &lines);
+    }
+}
+
+adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
+{
+    size_t total = 0;
+    adn_text t = {0};
+    const char *isa = NULL;
+    int lanes;
+    adn_status st = adn_cpu_isa_name(&isa, &lanes);
+
+    if (st != ADN_OK) return st;
+    adn_text_line(
+        &t,
+        "%s: %d training and %d test images of %dx%dx%d, %d classes; batch %d, %d steps an epoch",
+        p->conf->data.name, p->n_train, p->n_test, p->image.h, p->image.w, p->image.c, p->classes,
+        p->batch, p->epoch_batches);
+    if (p->short_batch > 0) adn_text_line(&t, ", the last of %d", p->short_batch);
+    adn_text_line(&t, "\nprocessor code %s (%d floats a vector)\n\n", isa, lanes);
+    blocks_table(&t, p, r, &total);
+    edges_table(&t, p, &total);
+    algos_table(&t, p, r);
+    adn_text_line(&t, "\nmemory planned: %.1f MiB\n", mib(total));
+    adn_text_line(&t,
                   "speed-up bound (sum / max of block costs, by multiply-adds): %.2fx with a "
                   "device for each block\n",
                   bound(p, r));
-    return adn_text_give(t, out);
+    return adn_text_give(&t, out);
 }

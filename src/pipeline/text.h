@@ -1,20 +1,21 @@
-/* What a plan and a machine say of themselves: plan.json, env.json, `adonis plan`. Private to
- * src/pipeline. */
+/* What a plan and a machine say of themselves: plan.json, `adonis plan` (text.c), env.json (env.c).
+ * Private to src/pipeline. */
 #ifndef ADN_PIPELINE_TEXT_H
 #define ADN_PIPELINE_TEXT_H
 
 #include "pipeline/pipeline.h"
 
-/* A text that grows by printf; what does not fit is cut. */
-typedef struct adn_text {
-    char text[16384];
-    size_t n;
+typedef struct adn_text { /* grows by printf. Zeroed: an empty one */
+    char *text;
+    size_t n, room;
+    bool failed; /* no memory, ever: told at the end */
 } adn_text;
 void adn_text_line(adn_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-adn_status adn_text_give(adn_text *t,
-                         char **out) ADN_MUST_USE; /* takes t, gives its text (adn_free) */
+adn_status adn_text_give(adn_text *t, char **out) ADN_MUST_USE; /* gives the text (adn_free) */
 
 adn_status adn_env_json(char **out) ADN_MUST_USE; /* gives (adn_free) */
+/* Warns where the run in this folder began with another processor's code than this process runs. */
+adn_status adn_env_compare(const char *run_dir) ADN_MUST_USE;
 adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out) ADN_MUST_USE;  /* gives */
 adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out) ADN_MUST_USE; /* gives */
 

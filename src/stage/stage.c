@@ -293,3 +293,13 @@ void *adn_stage_momenta(adn_stage *s)
 {
     return adn_optim_momenta(s->optim);
 }
+
+void adn_stage_ops(const adn_stage *s, adn_op_fn fn, void *user)
+{
+    static const char *const parts[] = {"weights", "weights, no decay"};
+
+    adn_net_ops(s->net, fn, user);
+    for (int part = 0; part < 2; part++)
+        if (adn_optim_op(s->optim, part) != NULL)
+            fn(user, parts[part], adn_optim_op(s->optim, part));
+}

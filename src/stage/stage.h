@@ -69,5 +69,8 @@ adn_stage_view adn_stage_look(adn_stage *s);
 adn_net *adn_stage_net(adn_stage *s);
 adn_queue *adn_stage_queue(adn_stage *s);
 void *adn_stage_momenta(adn_stage *s);
+/* Calls fn for each operation of a step of the full batch, in its order: the net's, then the
+ * updates of "weights" and, where they are apart, of "weights, no decay". */
+void adn_stage_ops(const adn_stage *s, adn_op_fn fn, void *user);
 
 #endif

@@ -275,29 +275,48 @@ static adn_op *plan_relu(adn_queue *q)
     return op;
 }
 
-START_TEST(a_profile_counts_runs_and_starts_anew)
+START_TEST(each_operation_has_a_tally_of_its_own)
 {
     for (int i = 0; i < all.n; i++) {
         bench t;
-        adn_profile got;
         bench_open(&t, all.one[i].dev, 0);
-        adn_op *op = plan_relu(t.a);
+        adn_op *op = plan_relu(t.a), *same = plan_relu(t.a);
         adn_op_args args = {{[ADN_SRC] = t.slot, [ADN_DST] = t.record}, {0}};
-        ck_assert_int_eq(adn_op_run(op, &args), ADN_OK);
-        ck_assert_int_eq(t.ops->queue_profile(t.a, NULL), ADN_OK); /* that one is forgotten */
-        for (int k = 0; k < 3; k++) ck_assert_int_eq(adn_op_run(op, &args), ADN_OK);
-        ck_assert_int_eq(t.ops->queue_profile(t.a, &got), ADN_OK);
-        for (adn_op_kind kind = 0; kind < ADN_N_OP; kind++) {
-            bool is_it = kind == ADN_OP_RELU_FWD;
-            ck_assert_int_eq(got.runs[kind], is_it ? 3 : 0);
-            ck_assert_double_eq(got.bytes[kind], is_it ? 3 * adn_op_bytes(&op->desc) : 0);
-            ck_assert_double_eq(got.macs[kind], 0);
-            ck_assert(is_it ? got.seconds[kind] > 0 && got.seconds[kind] < 60
-                            : got.seconds[kind] == 0);
-        }
-        ck_assert_int_eq(t.ops->queue_profile(t.a, &got), ADN_OK);
-        ck_assert_int_eq(got.runs[ADN_OP_RELU_FWD], 0);
+        ck_assert_int_eq(op->tally.runs, 0);
+        for (int k = 0; k < 4; k++) ck_assert_int_eq(adn_op_run(k < 3 ? op : same, &args), ADN_OK);
+        ck_assert_int_eq(t.ops->queue_sync(t.a), ADN_OK);
+        ck_assert_int_eq(op->tally.runs, 3);
+        ck_assert_int_eq(same->tally.runs, 1);
+        ck_assert(op->tally.seconds > 0 && op->tally.seconds < 60);
         adn_op_destroy(op);
+        adn_op_destroy(same);
+        bench_close(&t);
+    }
+}
+END_TEST
+
+START_TEST(a_profile_counts_copies_and_waits)
+{
+    for (int i = 0; i < all.n; i++) {
+        bench t;
+        adn_profile then, now;
+        bench_open(&t, all.one[i].dev, 0);
+        ck_assert_int_eq(t.ops->queue_profile(t.a, &then), ADN_OK);
+        ck_assert_int_eq(then.copies.runs, 0);
+        ck_assert_double_eq(then.copy_bytes, 0);
+        fill_step(&t, t.a, 1);
+        keep_step(&t, t.a, 0);
+        ck_assert_int_eq(t.ops->upload(t.a, t.slot, t.host, 10), ADN_OK);
+        ck_assert_int_eq(t.ops->download(t.a, t.host, t.slot, 10), ADN_OK);
+        ck_assert_int_eq(t.ops->copy(t.a, NULL, NULL, 0), ADN_OK); /* is none */
+        ck_assert_int_eq(t.ops->queue_profile(t.a, &now), ADN_OK);
+        ck_assert_int_eq(now.copies.runs, 4);
+        ck_assert_double_eq(now.copy_bytes, 3 * BYTES + 2 * 2 * 10);
+        ck_assert(now.copies.seconds > 0 && now.copies.seconds < 60);
+        /* Between two questions a queue has nothing to do, and seldom not even the time to wait. */
+        for (int k = 0; k < 1000 && now.wait_s == then.wait_s; k++)
+            ck_assert_int_eq(t.ops->queue_profile(t.a, &now), ADN_OK);
+        ck_assert_double_gt(now.wait_s, then.wait_s);
         bench_close(&t);
     }
 }
@@ -329,6 +348,7 @@ START_TEST(after_a_failure_a_queue_skips_work_but_its_events_happen)
 {
     bench t;
     uint8_t byte = 7;
+    adn_profile profile;
 
     bench_open(&t, all.one[0].dev, 0);
     adn_op *op = plan_relu(t.a);
@@ -342,7 +362,8 @@ START_TEST(after_a_failure_a_queue_skips_work_but_its_events_happen)
     ck_assert_int_eq(t.ops->queue_sync(t.b), ADN_OK);
     ck_assert_int_eq(byte, 0);
     ck_assert_int_eq(t.ops->queue_sync(t.a), ADN_DEVICE);
-    ck_assert_int_eq(t.ops->queue_profile(t.a, NULL), ADN_DEVICE);
+    ck_assert_int_eq(t.ops->queue_profile(t.a, &profile), ADN_DEVICE);
+    ck_assert_int_eq(profile.copies.runs, 0);
     adn_op_destroy(op);
     bench_close(&t);
 }
@@ -382,7 +403,8 @@ int main(void)
     tcase_add_test(order, far_more_work_than_a_queue_holds_makes_the_host_wait);
     tcase_add_test(order, destroying_a_queue_ends_its_work_first);
     tcase_add_test(order, delays_change_no_number);
-    tcase_add_test(tells, a_profile_counts_runs_and_starts_anew);
+    tcase_add_test(tells, each_operation_has_a_tally_of_its_own);
+    tcase_add_test(tells, a_profile_counts_copies_and_waits);
     tcase_add_test(tells, a_queue_measures_its_floors);
     tcase_add_test(cpu, after_a_failure_a_queue_skips_work_but_its_events_happen);
     tcase_add_test(cpu, a_worker_pins_itself_to_its_cores_or_the_queue_is_refused);

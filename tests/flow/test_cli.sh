@@ -36,6 +36,11 @@ is_json() {
     python3 -m json.tool out > /dev/null || fail "no JSON: $1"
     echo "ok: $1"
 }
+# NAME CHECKS: lines of python about `out`, which must be JSON, as `j`.
+holds() {
+    python3 -c "import json; j = json.load(open('out')); $2" > said 2>&1 || fail "$1"
+    echo "ok: $1"
+}
 
 python3 - << 'END'
 import random, struct
@@ -79,8 +84,18 @@ prints "usage: adonis train CONFIG"
 expect version 0 "" "$adonis" version
 prints "adonis "
 prints "oneDNN "
+prints "processor code "
 expect version_as_json 0 "" "$adonis" version --json
 is_json version_is_json
+isa=$(sed -n 's/.*"isa": "\([a-z0-9]*\)".*/\1/p' out)
+[ -n "$isa" ] || fail "version --json has no isa"
+expect another_processor_can_be_asked_for 0 "" env ADONIS_ISA=portable "$adonis" version
+prints "processor code portable (4 floats a vector)"
+for command in "version" "plan a.yaml" "train a.yaml" "bench net a.yaml"; do
+    # shellcheck disable=SC2086
+    expect "no_such_processor: $command" 2 "ADONIS_ISA=v0: this machine runs " env ADONIS_ISA=v0 "$adonis" $command
+done
+[ ! -e runs ] || fail "a run on no such processor has left a folder"
 expect devices 0 "" "$adonis" devices --json
 is_json devices_as_json
 expect completion 0 "" "$adonis" completion bash
@@ -98,14 +113,76 @@ expect unknown_key_in_an_argument 2 "argument 'optim.lrr=1'" "$adonis" train a.y
 expect missing_config 2 "none.yaml" "$adonis" train none.yaml
 expect missing_data 3 "nowhere" "$adonis" train a.yaml data.root=nowhere
 [ ! -e runs ] || fail "a run that could not begin has left a folder"
-expect plan 0 "" "$adonis" plan a.yaml --json
-is_json plan_as_json
+expect plan 0 "" "$adonis" plan a.yaml
+prints "processor code $isa "
+grep -q '^1  *unit2.conv  *[a-z]' out || fail "plan prints no algorithm of unit2.conv"
+expect plan_as_json 0 "" env ADONIS_ISA=portable "$adonis" plan a.yaml --json
+holds plan_has_processor_and_algorithms "
+assert j['isa'] == 'portable', j['isa']
+assert [list(b['algorithms']) for b in j['blocks']] == [
+    ['unit1.conv', 'aux.0.fc1', 'aux.0.fc2'], ['unit2.conv', 'classifier.fc1']]"
+
+# --- a benchmark: each operation has a row, and what is summed up is the sum
+bench=(bench net a.yaml --steps 9 --warmup 1 "blocks[0].threads=2" "blocks[1].threads=1")
+expect bench 0 "" "$adonis" "${bench[@]}"
+mv out table
+expect bench_as_json 0 "" "$adonis" "${bench[@]}" --json
+holds bench_has_a_row_for_each_operation "
+def learned(b):  # what learns: the rest may be fused some day
+    return [o['layer'] + ' ' + o['kind'] for o in b['ops'] if o['kind'].split('_')[0] not in ('norm', 'pool', 'relu')]
+assert [learned(b) for b in j['blocks']] == [
+    ['unit1.conv normalise', 'unit1.conv conv_fwd', 'aux.0.fc1 linear_fwd', 'aux.0.fc2 linear_fwd', 'aux.0.fc2 loss',
+     'aux.0.fc2 linear_grad_param', 'aux.0.fc2 linear_grad_src', 'aux.0.fc1 linear_grad_param',
+     'aux.0.fc1 linear_grad_src', 'unit1.conv conv_grad_param', 'weights sgd', ' copy'],
+    ['unit2.conv conv_fwd', 'classifier.fc1 linear_fwd', 'classifier.fc1 loss', 'classifier.fc1 linear_grad_param',
+     'classifier.fc1 linear_grad_src', 'unit2.conv conv_grad_param', 'weights sgd', ' copy']]
+for o in j['blocks'][0]['ops'] + j['blocks'][1]['ops']:
+    assert o['runs'] in (9, 18) if o['kind'] == 'copy' else o['runs'] == 9, o  # results, and labels handed on
+    assert o['seconds'] > 0 and o['gb_s'] > 0 and o['floor_s'] > 0, o
+    assert (o['gflop_s'] > 0) == (o['kind'].split('_')[0] in ('conv', 'linear')), o
+    assert (o['algo'] != '') == (o['kind'] != 'copy'), o"
+holds bench_sums_up "
+from math import isclose
+def total(rows, key):
+    return sum(r[key] for r in rows)
+for b in j['blocks']:
+    for rows in b['ops'], b['kinds']:
+        assert isclose(total(rows, 'seconds'), b['busy_s']) and isclose(total(rows, 'floor_s'), b['floor_s']), b
+    for k in b['kinds']:
+        same = [o for o in b['ops'] if o['kind'] == k['kind']]
+        assert same and isclose(total(same, 'seconds'), k['seconds']) and total(same, 'runs') == k['runs'], k
+assert j['img_s'] > 0 and j['peak_rss_mib'] > 0 and j['steps'] == 9 and j['batch'] == 32 and j['isa'] == '$isa'
+a = j['core_s']
+assert isclose(a['floor'], sum(b['threads'] * b['floor_s'] for b in j['blocks'])), a
+assert isclose(a['floor'] + a['above_floor'], sum(b['threads'] * b['busy_s'] for b in j['blocks'])), a
+assert isclose(a['all'], j['cores'] * j['seconds']), a
+parts = a['floor'] + a['above_floor'] + a['beside'] + a['idle']
+assert isclose(parts, a['all']) if a['idle'] > 0 else parts >= a['all'], a"
+holds bench_prints_the_same_rows "
+parts = open('table').read().split('\n\n')
+rows = parts[1].splitlines()[1:]
+told = [(int(r[:5]), r[7:27].strip(), r[29:46].strip(), r[48:57].strip()) for r in rows]
+assert told == [(b['block'], o['layer'], o['kind'], o['algo']) for b in j['blocks'] for o in b['ops']], told
+def near(sum_ms, rows):  # of numbers with three decimals
+    assert abs(sum_ms - sum(rows)) < 0.001 * (len(rows) + 1), (sum_ms, rows)
+blocks = [b.split() for b in parts[2].splitlines()[1:] if b[0].isdigit()]
+for b in blocks:
+    near(float(b[2]), [float(r[57:].split()[0]) for r in rows if r.split()[0] == b[0]])
+kinds = [k.split() for k in parts[3].splitlines()[1:]]
+near(float(kinds[-1][2]), [float(k[2]) for k in kinds[:-1]])
+near(float(kinds[-1][2]), [float(b[2]) for b in blocks])
+assert len(parts[4].splitlines()) == 5, parts[4]"
+expect bench_over_the_end 0 "" "$adonis" bench net a.yaml until=4st --steps 9 --warmup 0 --json
+holds bench_counts_the_steps_that_were "assert j['steps'] == 4 and j['blocks'][1]['ops'][0]['runs'] == 4, j"
 
 # --- a run to its end
 expect train 0 "runs/a: begins, 2 blocks" "$adonis" train a.yaml
 if grep -q "no step was finished" said; then fail "a run that goes on is said to stand still"; fi
 prints "run: runs/a"
 [ "$(n_lines runs/a/epochs.csv)" = 7 ] || fail "epochs.csv has not 2 x 3 rows"
+for file in env plan; do
+    grep -q "\"isa\": \"$isa\"" runs/a/$file.json || fail "$file.json does not say the processor"
+done
 expect train_again_says_finished 0 "this run is finished; --new begins another" "$adonis" train a.yaml --json
 is_json summary_as_json
 expect another_config_is_refused 2 "optim.lr = 0.01" "$adonis" train a.yaml optim.lr=0.01
@@ -143,8 +220,14 @@ wait $pid || got=$?
 [ "$got" = 75 ] || fail "SIGTERM: exit code $got instead of 75"
 grep -qF "stopped and saved" said || fail "SIGTERM: it does not say that it saved"
 echo "ok: sigterm_saves_and_exits_75"
+cp -r runs/halves runs/mixed
+sed -i 's/"isa": "[a-z0-9]*"/"isa": "v0"/' runs/mixed/env.json
 expect resume_can_be_refused 2 "" "$adonis" train a.yaml "${long[@]}" name=halves --resume never
 expect same_command_goes_on 0 "runs/halves: goes on after step" "$adonis" train a.yaml "${long[@]}" name=halves
+if grep -q "processor code" said; then fail "a run that goes on where it began is warned"; fi
+began="runs/mixed: began with processor code v0, and this is $isa: results will differ in rounding"
+expect another_processor_is_told_on_resume 0 "$began" "$adonis" train a.yaml "${long[@]}" name=mixed
+expect another_processor_is_told_on_eval 0 "$began" "$adonis" eval mixed
 for block in 0 1; do
     cmp "runs/whole/ckpt/last/block$block.safetensors" "runs/halves/ckpt/last/block$block.safetensors" ||
         fail "stop and resume ends in other weights than no stop"

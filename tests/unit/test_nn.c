@@ -1,5 +1,5 @@
 /* The zoo and the heads against figures from elsewhere: parameters and multiply-adds. Their layers,
- * one by one, and where a block's pool is run. */
+ * one by one, where a block's pool is run, and the operations they become. */
 #include <stdio.h>
 #include <string.h>
 
@@ -172,7 +172,7 @@ START_TEST(units_become_layers)
         "unit1.conv: conv 4, 3x3 /1 +1",
         "unit1.norm: norm",
         "relu",
-        "max 2x2 /2", /* opens a unit, and the first of a repeated one alone */
+        "unit2.pool: max 2x2 /2", /* opens a unit, and the first of a repeated one alone */
         "unit2.conv: conv 6, 3x3 /2 +1 bias",
         "unit2.norm: norm",
         "relu",
@@ -184,7 +184,7 @@ START_TEST(units_become_layers)
         "relu",
         "unit4.conv2: conv 6, 3x3 /1 +1",
         "unit4.norm2: norm",
-        "add 10", /* what the unit reads */
+        "unit4.add: add 10", /* what the unit reads */
         "relu",
         "unit5.conv1: conv 6, 3x3 /2 +1",
         "unit5.norm1: norm",
@@ -193,7 +193,7 @@ START_TEST(units_become_layers)
         "unit5.norm2: norm",
         "unit5.shortcut.conv: conv 6, 1x1 /2 +0 <- 17",
         "unit5.shortcut.norm: norm",
-        "add 24 <- 22",
+        "unit5.add: add 24 <- 22",
         "relu",
         "unit6.conv1: conv 8, 3x3 /1 +1", /* other channels: a shortcut, too */
         "unit6.norm1: norm",
@@ -202,9 +202,9 @@ START_TEST(units_become_layers)
         "unit6.norm2: norm",
         "unit6.shortcut.conv: conv 8, 1x1 /1 +0 <- 26",
         "unit6.shortcut.norm: norm",
-        "add 33 <- 31",
+        "unit6.add: add 33 <- 31",
         "relu",
-        "average to 1", /* the last unit is residual */
+        "classifier.pool1: average to 1", /* the last unit is residual */
         "flatten",
         "classifier.fc1: linear 10 bias",
         NULL};
@@ -226,19 +226,21 @@ START_TEST(heads_are_built_as_the_authors_are)
         const char *aux;
         const char *lines[20];
     } heads[] = {
-        {"{kind: linear}", {"average to 2", "flatten", "aux.0.fc1: linear 10 bias"}},
+        {"{kind: linear}", {"aux.0.pool1: average to 2", "flatten", "aux.0.fc1: linear 10 bias"}},
         {"{kind: cnn, conv: 2}",
          {"aux.0.conv1: conv 6, 3x3 /1 +1", "aux.0.conv_norm1: norm", "relu",
-          "aux.0.conv2: conv 6, 3x3 /1 +1", "aux.0.conv_norm2: norm", "relu", "average to 2",
-          "aux.0.pool_norm1: norm", "flatten", "aux.0.fc1: linear 10 bias"}},
+          "aux.0.conv2: conv 6, 3x3 /1 +1", "aux.0.conv_norm2: norm", "relu",
+          "aux.0.pool1: average to 2", "aux.0.pool_norm1: norm", "flatten",
+          "aux.0.fc1: linear 10 bias"}},
         {"{kind: mlp, hidden: 1}",
-         {"average to 5", "average to 2", "flatten", "aux.0.fc1: linear 24 bias",
-          "aux.0.norm1: norm", "relu", "aux.0.fc2: linear 10 bias"}},
+         {"aux.0.pool1: average to 5", "aux.0.pool2: average to 2", "flatten",
+          "aux.0.fc1: linear 24 bias", "aux.0.norm1: norm", "relu", "aux.0.fc2: linear 10 bias"}},
         {"{kind: mlp-sr, conv: 1, hidden: 2}",
-         {"average to 5", "aux.0.conv1: conv 6, 1x1 /1 +0", "aux.0.conv_norm1: norm", "relu",
-          "average to 2", "flatten", "aux.0.fc1: linear 24 bias", "aux.0.norm1: norm", "relu",
-          "aux.0.fc2: linear 24 bias", "aux.0.norm2: norm", "relu", "aux.0.fc3: linear 10 bias"}}};
-    static const char *const classifier[] = {"average to 2",
+         {"aux.0.pool1: average to 5", "aux.0.conv1: conv 6, 1x1 /1 +0", "aux.0.conv_norm1: norm",
+          "relu", "aux.0.pool2: average to 2", "flatten", "aux.0.fc1: linear 24 bias",
+          "aux.0.norm1: norm", "relu", "aux.0.fc2: linear 24 bias", "aux.0.norm2: norm", "relu",
+          "aux.0.fc3: linear 10 bias"}}};
+    static const char *const classifier[] = {"classifier.pool1: average to 2",
                                              "flatten",
                                              "classifier.fc1: linear 24 bias",
                                              "classifier.norm1: norm",
@@ -264,6 +266,98 @@ START_TEST(heads_are_built_as_the_authors_are)
 }
 END_TEST
 
+struct told {
+    char text[4096];
+    size_t n;
+};
+
+static void tell(void *user, const char *layer, const adn_op *op)
+{
+    struct told *t = user;
+    double macs = adn_op_macs(&op->desc);
+
+    t->n += (size_t)snprintf(t->text + t->n, sizeof(t->text) - t->n, "%s %s\n", layer,
+                             adn_op_infos[op->desc.kind].name);
+    ADN_ASSERT(t->n < sizeof(t->text));
+    ck_assert_ptr_nonnull(op->algo);
+    if (op->desc.kind <= ADN_OP_CONV_GRAD_PARAM) /* an algorithm may need fewer */
+        ck_assert(op->macs > 0);
+    else
+        ck_assert_double_eq(op->macs, macs);
+}
+
+START_TEST(operations_are_told_in_the_order_of_a_step_with_their_layers)
+{
+    static const char expected[] = "unit1.conv normalise\n"
+                                   "unit1.conv conv_fwd\n"
+                                   "unit1.norm norm_fwd\n"
+                                   "unit2.conv1 conv_fwd\n"
+                                   "unit2.norm1 norm_fwd\n"
+                                   "unit2.conv2 conv_fwd\n"
+                                   "unit2.norm2 norm_fwd\n"
+                                   "unit2.add add\n"
+                                   "unit3.pool pool_fwd\n" /* emitted */
+                                   "aux.0.pool1 pool_fwd\n"
+                                   "aux.0.fc1 linear_fwd\n"
+                                   "aux.0.fc1 loss\n"
+                                   "aux.0.fc1 linear_grad_param\n"
+                                   "aux.0.fc1 linear_grad_src\n"
+                                   "aux.0.pool1 pool_grad\n"
+                                   "unit2.add relu_grad\n"
+                                   "unit2.norm2 norm_grad\n"
+                                   "unit2.conv2 conv_grad_param\n"
+                                   "unit2.conv2 conv_grad_src\n"
+                                   "unit2.norm1 norm_grad\n"
+                                   "unit2.conv1 conv_grad_param\n"
+                                   "unit2.conv1 conv_grad_src\n"
+                                   "unit1.norm add\n" /* the gradients of two readers */
+                                   "unit1.norm norm_grad\n"
+                                   "unit1.conv conv_grad_param\n";
+    sizes s;
+    struct told told = {.n = 0};
+
+    open_sizes(&s, "data: {name: cifar10, root: nowhere, batch: 2}\n"
+                   "model: {units: [{conv: 8}, {residual: 8}, {pool: 2, conv: 8}], cuts: [2]}\n"
+                   "aux: {kind: linear}\n");
+    adn_net_ops(s.nets[0], tell, &told);
+    ck_assert_str_eq(told.text, expected);
+    close_sizes(&s);
+}
+END_TEST
+
+START_TEST(pools_run_inside_the_norm_that_they_read)
+{
+    static const char expected[] = "unit1.conv normalise\n"
+                                   "unit1.conv conv_fwd\n"
+                                   "unit1.norm norm_fwd\n" /* with unit 2's pool */
+                                   "unit2.conv conv_fwd\n"
+                                   "unit2.norm norm_fwd\n" /* the head's, and what is emitted */
+                                   "aux.0.fc1 linear_fwd\n"
+                                   "aux.0.fc1 loss\n"
+                                   "aux.0.fc1 linear_grad_param\n"
+                                   "aux.0.fc1 linear_grad_src\n"
+                                   "unit2.norm norm_grad\n"
+                                   "unit2.conv conv_grad_param\n"
+                                   "unit2.conv conv_grad_src\n"
+                                   "unit1.norm norm_grad\n"
+                                   "unit1.conv conv_grad_param\n";
+    sizes s;
+
+    for (int pools = 0; pools < 2; pools++) { /* a pool opens the next block, or none does */
+        struct told told = {.n = 0};
+        open_sizes(&s, pools ? "data: {name: cifar10, root: nowhere, batch: 2}\n"
+                               "model: {units: [{conv: 8}, {pool: 2, conv: 8}, {pool: 2, conv: 8}]"
+                               ", cuts: [2]}\naux: {kind: linear}\n"
+                             : "data: {name: cifar10, root: nowhere, batch: 2}\n"
+                               "model: {units: [{conv: 8}, {pool: 2, conv: 8}, {conv: 8}], cuts: "
+                               "[2]}\naux: {kind: linear}\n");
+        adn_net_ops(s.nets[0], tell, &told);
+        ck_assert_str_eq(told.text, expected);
+        close_sizes(&s);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("nn");
@@ -273,6 +367,8 @@ int main(void)
     tcase_add_test(tc, a_pool_that_opens_a_block_is_run_by_the_block_before);
     tcase_add_test(tc, units_become_layers);
     tcase_add_test(tc, heads_are_built_as_the_authors_are);
+    tcase_add_test(tc, pools_run_inside_the_norm_that_they_read);
+    tcase_add_test(tc, operations_are_told_in_the_order_of_a_step_with_their_layers);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);
 }

@@ -121,6 +121,7 @@ static adn_status plan(adn_queue *q, const adn_op_desc *d, adn_op **out)
     if (op == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for an operation");
     op->base.queue = q;
     op->base.desc = *d;
+    op->base.macs = adn_op_macs(d);
     adn_status st = adn_cpu_queue_call(q, plan_on_worker, op);
     if (st != ADN_OK) {
         op_destroy(&op->base);
@@ -132,7 +133,7 @@ static adn_status plan(adn_queue *q, const adn_op_desc *d, adn_op **out)
 
 static adn_status run(adn_op *op, const adn_op_args *args)
 {
-    return adn_cpu_queue_run((const adn_cpu_op *)op, args);
+    return adn_cpu_queue_run((adn_cpu_op *)op, args);
 }
 
 static const adn_device_ops cpu_ops = {

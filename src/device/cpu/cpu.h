@@ -26,8 +26,8 @@ struct adn_cpu_layout {
 };
 
 /* A way to run a kind of operation. plan fills op->run (and impl, base.workspace_bytes, base.algo),
- * on the worker; ADN_END: not for this descriptor, ask the next one. op is zeroed but for base.desc
- * and base.queue. */
+ * on the worker; it may change base.macs. ADN_END: not for this descriptor, ask the next one. op is
+ * zeroed but for base.desc, base.queue and base.macs. */
 typedef struct adn_cpu_way {
     const char *algo;
     adn_status (*plan)(adn_cpu_op *op);
@@ -70,7 +70,7 @@ adn_status adn_cpu_queue_create(adn_device *dev, const adn_queue_conf *conf, adn
 void adn_cpu_queue_destroy(adn_queue *q);
 adn_status adn_cpu_queue_sync(adn_queue *q);
 adn_status adn_cpu_queue_profile(adn_queue *q, adn_profile *out);
-adn_status adn_cpu_queue_run(const adn_cpu_op *op, const adn_op_args *args);
+adn_status adn_cpu_queue_run(adn_cpu_op *op, const adn_op_args *args);
 adn_status adn_cpu_queue_copy(adn_queue *q, void *dst, const void *src, size_t bytes);
 adn_status adn_cpu_queue_fill(adn_queue *q, void *dst, int byte, size_t bytes);
 double

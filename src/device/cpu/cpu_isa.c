@@ -68,3 +68,14 @@ adn_status adn_cpu_isa_choose(const adn_cpu_isa **out)
     }
     return ADN_FAIL(ADN_BADCONF, "ADONIS_ISA=%s: this machine runs %s", wish, here);
 }
+
+adn_status adn_cpu_isa_name(const char **out, int *out_lanes)
+{
+    const adn_cpu_isa *isa = NULL;
+    adn_status st = adn_cpu_isa_choose(&isa);
+
+    if (st != ADN_OK) return st;
+    *out = isa->name;
+    if (out_lanes != NULL) *out_lanes = isa->lanes;
+    return ADN_OK;
+}

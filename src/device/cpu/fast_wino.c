@@ -344,6 +344,7 @@ adn_status adn_wino_plan(adn_cpu_op *op)
         .panels = panels,
         .n_panel = parts(v.o, TILE_WIDTH)};
     s.map.n_tile = v.n * s.map.tiles_y * s.map.tiles_x;
+    op->base.macs = (double)(WINO_POSITIONS * s.map.n_tile) * (double)(v.c * v.o);
     s.v.row = odd_lines(v.c);
     cut(&s, is_grad);
     s.v.stride = odd_lines(s.chunk * s.v.row);

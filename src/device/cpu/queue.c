@@ -53,7 +53,7 @@ typedef struct cmd {
     cmd_kind kind;
     union {
         struct {
-            const adn_cpu_op *op;
+            adn_cpu_op *op;
             adn_op_args args;
         } run;
         struct {
@@ -88,7 +88,7 @@ typedef struct cpu_queue {
     adn_thread thread;
     adn_status start;          /* of the worker's own settings */
     _Atomic adn_status failed; /* first failure of the queue's work */
-    adn_profile profile;       /* the worker's; read after a sync */
+    adn_profile profile;       /* the worker's */
     uint64_t jitter;
 } cpu_queue;
 
@@ -110,6 +110,15 @@ static void wait_count(_Atomic uint32_t *count, uint32_t target)
         futex_wait(count, now);
         now = atomic_load(count);
     }
+}
+
+/* The same on the worker; the time that it takes counts as waiting. */
+static void wait_counted(cpu_queue *q, _Atomic uint32_t *count, uint32_t target)
+{
+    if ((int32_t)(atomic_load(count) - target) >= 0) return;
+    double start = adn_now();
+    wait_count(count, target);
+    q->profile.wait_s += adn_now() - start;
 }
 
 static void delay(cpu_queue *q)
@@ -145,19 +154,37 @@ double adn_cpu_work_s(int n_thread)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static void count(const cpu_queue *q, adn_tally *tally, double start)
+{
+    tally->seconds += adn_cpu_work_s(q->base.conf.n_thread) - start;
+    tally->runs++;
+}
+
 static void run_op(cpu_queue *q, const cmd *c)
 {
-    const adn_cpu_op *op = c->u.run.op;
-    adn_op_kind kind = op->base.desc.kind;
+    adn_cpu_op *op = c->u.run.op;
     double start = adn_cpu_work_s(q->base.conf.n_thread);
 
     announce_ranges(op, &c->u.run.args);
     adn_status st = op->run(op, &c->u.run.args);
     if (st != ADN_OK) atomic_store(&q->failed, st);
-    q->profile.seconds[kind] += adn_cpu_work_s(q->base.conf.n_thread) - start;
-    q->profile.runs[kind]++;
-    q->profile.macs[kind] += adn_op_macs(&op->base.desc);
-    q->profile.bytes[kind] += adn_op_bytes(&op->base.desc);
+    count(q, &op->base.tally, start);
+}
+
+static void run_copy(cpu_queue *q, const cmd *c)
+{
+    size_t bytes = c->u.mem.bytes;
+
+    if (bytes == 0) return;
+    double start = adn_cpu_work_s(q->base.conf.n_thread);
+    if (c->kind == CMD_COPY) __tsan_read_range((void *)(uintptr_t)c->u.mem.src, bytes);
+    __tsan_write_range(c->u.mem.dst, bytes);
+    if (c->kind == CMD_COPY)
+        memcpy(c->u.mem.dst, c->u.mem.src, bytes);
+    else
+        memset(c->u.mem.dst, c->u.mem.byte, bytes);
+    q->profile.copy_bytes += (double)bytes * (c->kind == CMD_COPY ? 2 : 1);
+    count(q, &q->profile.copies, start);
 }
 
 static void obey(cpu_queue *q, const cmd *c)
@@ -170,15 +197,8 @@ static void obey(cpu_queue *q, const cmd *c)
         if (is_sound) run_op(q, c);
         break;
     case CMD_COPY:
-        if (!is_sound || c->u.mem.bytes == 0) break;
-        __tsan_read_range((void *)(uintptr_t)c->u.mem.src, c->u.mem.bytes);
-        __tsan_write_range(c->u.mem.dst, c->u.mem.bytes);
-        memcpy(c->u.mem.dst, c->u.mem.src, c->u.mem.bytes);
-        break;
     case CMD_FILL:
-        if (!is_sound || c->u.mem.bytes == 0) break;
-        __tsan_write_range(c->u.mem.dst, c->u.mem.bytes);
-        memset(c->u.mem.dst, c->u.mem.byte, c->u.mem.bytes);
+        if (is_sound) run_copy(q, c);
         break;
     case CMD_CALL:
         *c->u.call.result = c->u.call.fn(c->u.call.user);
@@ -189,7 +209,7 @@ static void obey(cpu_queue *q, const cmd *c)
         futex_wake(&c->u.event.e->done);
         break;
     case CMD_WAIT:
-        wait_count(&c->u.event.e->done, c->u.event.target);
+        wait_counted(q, &c->u.event.e->done, c->u.event.target);
         __tsan_acquire(c->u.event.e);
         break;
     case CMD_QUIT:
@@ -206,7 +226,7 @@ static adn_status work(void *user)
     omp_set_dynamic(0);
     omp_set_num_threads(conf->n_thread);
     for (uint32_t at = 0;; at++) {
-        wait_count(&q->pushed, at + 1);
+        wait_counted(q, &q->pushed, at + 1);
         __tsan_acquire(&q->order);
         const cmd *c = &q->ring[at % RING];
         bool is_last = c->kind == CMD_QUIT;
@@ -294,16 +314,7 @@ adn_status adn_cpu_queue_sync(adn_queue *base)
     return atomic_load(&q->failed);
 }
 
-adn_status adn_cpu_queue_profile(adn_queue *base, adn_profile *out)
-{
-    cpu_queue *q = (cpu_queue *)base;
-    wait_all(q);
-    if (out != NULL) *out = q->profile;
-    q->profile = (adn_profile){0};
-    return atomic_load(&q->failed);
-}
-
-adn_status adn_cpu_queue_run(const adn_cpu_op *op, const adn_op_args *args)
+adn_status adn_cpu_queue_run(adn_cpu_op *op, const adn_op_args *args)
 {
     cmd c = {.kind = CMD_RUN};
     c.u.run.op = op;
@@ -343,6 +354,25 @@ adn_status adn_cpu_queue_call(adn_queue *base, adn_status (*fn)(void *user), voi
     push(q, &c);
     wait_all(q);
     return result;
+}
+
+struct profile_call {
+    const cpu_queue *q;
+    adn_profile *out;
+};
+
+static adn_status give_profile(void *user)
+{
+    struct profile_call *call = user;
+    *call->out = call->q->profile;
+    return atomic_load(&call->q->failed);
+}
+
+/* Asked of the worker: the wait that it may be in ends with the question, and is counted. */
+adn_status adn_cpu_queue_profile(adn_queue *base, adn_profile *out)
+{
+    struct profile_call call = {(const cpu_queue *)base, out};
+    return adn_cpu_queue_call(base, give_profile, &call);
 }
 
 adn_status adn_cpu_event_create(adn_device *dev, adn_event **out)
