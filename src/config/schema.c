@@ -171,7 +171,7 @@ const adn_key adn_schema[] = {
      .at_n = offsetof(adn_block_conf, first_core), .at_auto = offsetof(adn_block_conf, last_core),
      .help = "and the cores its queue may use"},
     {"blocks[].threads", ADN_KEY_INT, "auto", BLOCK(threads), FROM(1, 1024), WORDS(NOW("auto", 0)),
-     .help = "of its team; auto: the cores shared out"},
+     .help = "of its team; auto: cores shared out by cost, or all"},
     {"blocks[].aux", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS,
      .help = "of this block: its keys go before those of aux"},
     {"blocks[].aux.kind", ADN_KEY_WORD, BLOCK(aux.kind), HEAD_KINDS, .modes = ADN_IN_BLOCKS,

@@ -83,6 +83,8 @@ adn_status adn_layers_shapes(const adn_layers *list, adn_shape input, adn_shape 
 adn_shape adn_layer_dst(const adn_layer *l, adn_shape src);
 /* Shape that the spec's block emits (after the emit pool). */
 adn_status adn_net_spec_emits(const adn_net_spec *s, adn_shape *out) ADN_MUST_USE;
+/* Multiply-adds of block and head forward, of one sample. */
+adn_status adn_net_spec_macs(const adn_net_spec *s, double *out) ADN_MUST_USE;
 
 /* --- A net on a device. */
 typedef struct adn_net adn_net;

@@ -90,3 +90,22 @@ adn_status adn_net_spec_emits(const adn_net_spec *s, adn_shape *out)
     adn_free(shapes);
     return st;
 }
+
+adn_status adn_net_spec_macs(const adn_net_spec *s, double *out)
+{
+    adn_shape *shapes = adn_alloc((size_t)(s->layers.n + 1) * sizeof(*shapes));
+    if (shapes == NULL) return ADN_FAIL(ADN_NOMEM, "model: no memory for shapes");
+    adn_status st = adn_layers_shapes(&s->layers, s->input, shapes);
+    double sum = 0;
+
+    for (int i = 0; st == ADN_OK && i < s->layers.n; i++) {
+        const adn_layer *l = &s->layers.layer[i];
+        double dst = (double)shapes[i + 1].h * shapes[i + 1].w * shapes[i + 1].c;
+        adn_shape src = shapes[l->src];
+        if (l->kind == ADN_LAYER_CONV) sum += dst * l->kernel * l->kernel * src.c;
+        if (l->kind == ADN_LAYER_LINEAR) sum += dst * src.h * src.w * src.c;
+    }
+    if (st == ADN_OK) *out = sum;
+    adn_free(shapes);
+    return st;
+}

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/thread.h"
-
 static adn_status plan_cuts(adn_plan *p)
 {
     const adn_model_conf *m = &p->conf->model;
@@ -27,41 +25,6 @@ static adn_status plan_cuts(adn_plan *p)
     if (p->conf->n_block > 0 && p->conf->n_block != p->n_block)
         return ADN_FAIL(ADN_BADCONF, "%s: %d entries, the cuts make %d blocks",
                         adn_config_place(p->conf, "blocks"), p->conf->n_block, p->n_block);
-    return ADN_OK;
-}
-
-/* Cores and team of block j. Auto: the cores shared out, at least one thread; all of them where
- * blocks run one after another (bp, greedy). Only cores that the config names are pinned. */
-static adn_status plan_queue(adn_plan *p, int j)
-{
-    const adn_config *conf = p->conf;
-    const adn_block_conf *given = conf->n_block > 0 ? &conf->blocks[j] : NULL;
-    adn_queue_conf *q = &p->blocks[j].queue;
-    static const char *const names[] = {"block0", "block1", "block2", "block3",
-                                        "block4", "block5", "block6", "block7"};
-    int allowed[1024], n_allowed = adn_cores_allowed(allowed, (int)ADN_COUNT(allowed));
-
-    q->name = j < (int)ADN_COUNT(names) ? names[j] : "block";
-    if (given != NULL && given->first_core >= 0) {
-        for (int c = given->first_core; c <= given->last_core; c++) {
-            bool is_allowed = false;
-            for (int k = 0; k < n_allowed; k++) is_allowed |= allowed[k] == c;
-            if (!is_allowed)
-                return ADN_FAIL(
-                    ADN_DEVICE,
-                    "blocks[%d].device: core %d is not one of the %d that this process may use", j,
-                    c, n_allowed);
-            if (q->n_core == (int)ADN_COUNT(q->cores))
-                return ADN_FAIL(ADN_BADCONF, "blocks[%d].device: more than %zu cores", j,
-                                ADN_COUNT(q->cores));
-            q->cores[q->n_core++] = c;
-        }
-    }
-    bool one_by_one = conf->mode == ADN_MODE_BP || conf->mode == ADN_MODE_GREEDY;
-    int share = one_by_one ? n_allowed : ADN_MAX(1, n_allowed / p->n_block);
-    q->n_thread = given != NULL && given->threads > 0 ? given->threads
-                  : q->n_core > 0                     ? q->n_core
-                                                      : share;
     return ADN_OK;
 }
 
@@ -87,7 +50,6 @@ static adn_status plan_blocks(adn_plan *p, const adn_dataset_pair *data)
         memcpy(b->spec.std, data->std, sizeof(data->std));
         ADN_TRY(st, adn_net_spec_emits(&b->spec, &b->emits), done);
         b->emits.n = p->batch;
-        ADN_TRY(st, plan_queue(p, j), done);
     }
 done:
     return st;
@@ -144,6 +106,7 @@ adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
     ADN_TRY(st, adn_model_create(&conf->model, &p.model), fail);
     ADN_TRY(st, plan_cuts(&p), fail);
     ADN_TRY(st, plan_blocks(&p, data), fail);
+    ADN_TRY(st, adn_plan_teams(&p), fail);
     plan_batches(&p);
     if (p.epoch_batches == 0) {
         st = ADN_FAIL(ADN_BADCONF, "%s: %d, and the set has %d samples: no batch to learn from",

@@ -108,9 +108,13 @@ START_TEST(a_team_is_what_the_config_says_or_a_share_of_the_cores)
     for (size_t i = 0; i < ADN_COUNT(modes); i++) {
         snprintf(text, sizeof(text), "mode=%s;until=1ep;model.cuts=every", modes[i].mode);
         plan_it(&p, 32, 8, text);
+        double cost[4];
+        int team[4];
+        for (int j = 0; j < modes[i].n_block; j++)
+            ck_assert_int_eq(adn_net_spec_macs(&p.plan.blocks[j].spec, &cost[j]), ADN_OK);
+        adn_teams_share(cost, modes[i].n_block, n, team);
         for (int j = 0; j < modes[i].n_block; j++) {
-            ck_assert_int_eq(p.plan.blocks[j].queue.n_thread,
-                             modes[i].one_by_one ? n : ADN_MAX(1, n / 4));
+            ck_assert_int_eq(p.plan.blocks[j].queue.n_thread, modes[i].one_by_one ? n : team[j]);
             ck_assert_int_eq(p.plan.blocks[j].queue.n_core, 0); /* pinned only where asked to */
         }
         clear(&p);
@@ -139,6 +143,33 @@ START_TEST(a_team_is_what_the_config_says_or_a_share_of_the_cores)
     clear(&p);
     snprintf(text, sizeof(text), "mode=bp;blocks=[{device: 'cpu:%d'}]", cores[n - 1] + 1);
     check_refused(32, text, ADN_DEVICE, "is not one of the");
+}
+END_TEST
+
+START_TEST(cores_are_shared_out_by_cost_or_taken_in_turns)
+{
+    static const struct {
+        int n_core, n_block;
+        double cost[4];
+        int team[4];
+    } cases[] = {
+        {2, 4, {3, 20, 39, 22}, {1, 1, 1, 1}},  /* no block costs more than a core's share */
+        {2, 2, {27, 73}, {2, 2}},               /* the second would keep the first waiting */
+        {2, 2, {48, 52}, {1, 1}},               /* nearly alike */
+        {8, 2, {25, 75}, {2, 6}},               /* in proportion */
+        {8, 3, {1, 1, 98}, {1, 1, 8}},          /* at least one */
+        {4, 4, {70, 10, 10, 10}, {3, 1, 1, 1}}, /* 70 / 3 is bearable */
+        {4, 4, {60, 14, 13, 13}, {4, 4, 4, 4}}, /* 60 / 2 is not */
+        {1, 2, {10, 90}, {1, 1}},
+    };
+
+    for (size_t i = 0; i < ADN_COUNT(cases); i++) {
+        int team[4];
+        adn_teams_share(cases[i].cost, cases[i].n_block, cases[i].n_core, team);
+        for (int j = 0; j < cases[i].n_block; j++)
+            ck_assert_msg(team[j] == cases[i].team[j], "case %zu, block %d: %d threads", i, j,
+                          team[j]);
+    }
 }
 END_TEST
 
@@ -251,6 +282,7 @@ int main(void)
     tcase_add_test(tc, blocks_hold_the_units_up_to_their_cuts);
     tcase_add_test(tc, a_block_with_a_head_of_its_own_gets_it);
     tcase_add_test(tc, a_team_is_what_the_config_says_or_a_share_of_the_cores);
+    tcase_add_test(tc, cores_are_shared_out_by_cost_or_taken_in_turns);
     tcase_add_test(tc, short_batches_have_plans_and_one_sample_is_left_out);
     tcase_add_test(tc, the_end_is_a_whole_number_of_steps_or_a_time);
     tcase_add_test(tc, edges_carry_pixels_to_the_first_block_and_then_what_is_emitted);
