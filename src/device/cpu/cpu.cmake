@@ -30,12 +30,13 @@ endforeach()
 
 file(GLOB cpu_sources CONFIGURE_DEPENDS src/device/cpu/cpu*.c src/device/cpu/dnnl*.c)
 list(FILTER cpu_sources EXCLUDE REGEX "cpu_ways.c$")
-add_library(adn_cpu STATIC ${cpu_sources} src/device/cpu/queue.c ${hot_objects}
+set(queue_sources src/device/cpu/queue.c src/device/cpu/queue_worker.c)
+add_library(adn_cpu STATIC ${cpu_sources} ${queue_sources} ${hot_objects}
             $<TARGET_OBJECTS:adn_ref_float> $<TARGET_OBJECTS:adn_ref_double>)
 target_include_directories(adn_cpu SYSTEM PRIVATE ${DNNL_INCLUDE})
 target_link_libraries(adn_cpu PUBLIC adn_device ${DNNL_LIBRARY} OpenMP::OpenMP_C)
 # ThreadSanitizer must see order where events make it, not where the queue's own locks do.
-set_source_files_properties(src/device/cpu/queue.c PROPERTIES COMPILE_OPTIONS "-fno-sanitize=thread")
+set_source_files_properties(${queue_sources} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=thread")
 if(ADN_SANITIZE MATCHES "thread")
     target_compile_definitions(adn_cpu PRIVATE ADN_TSAN)
 endif()
