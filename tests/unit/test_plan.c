@@ -22,7 +22,7 @@ typedef struct planned {
 } planned;
 
 /* Overrides separated by semicolons. */
-static void plan_it(planned *p, int n_train, int n_test, const char *overrides)
+static void try_plan(planned *p, int n_train, int n_test, const char *overrides)
 {
     const char *list[8] = {NULL};
     char text[400];
@@ -36,6 +36,12 @@ static void plan_it(planned *p, int n_train, int n_test, const char *overrides)
     p->st = adn_plan_create(p->conf, &p->data, &p->plan);
 }
 
+static void plan_it(planned *p, int n_train, int n_test, const char *overrides)
+{
+    try_plan(p, n_train, n_test, overrides);
+    ck_assert_msg(p->st == ADN_OK, "%s: %s", overrides, adn_test_log());
+}
+
 static void clear(planned *p)
 {
     if (p->st == ADN_OK) adn_plan_clear_all(&p->plan);
@@ -47,7 +53,7 @@ static void check_refused(int n_train, const char *overrides, adn_status expecte
 {
     planned p;
     int64_t live = adn_alloc_live();
-    plan_it(&p, n_train, 4, overrides);
+    try_plan(&p, n_train, 4, overrides);
     ck_assert_msg(p.st == expected, "%s: %s", overrides, adn_status_name(p.st));
     ck_assert_msg(strstr(adn_test_log(), says) != NULL, "%s", adn_test_log());
     ck_assert(p.plan.blocks == NULL && p.plan.n_block == 0);
