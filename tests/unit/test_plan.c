@@ -89,6 +89,26 @@ START_TEST(blocks_hold_the_units_up_to_their_cuts)
 }
 END_TEST
 
+/* The config's own check comes first; a client may have changed what it read. */
+START_TEST(cuts_and_blocks_that_do_not_fit_the_net_are_refused)
+{
+    planned p;
+    plan_it(&p, 32, 8, "model.cuts=[1,3];blocks=[{}, {}, {}]");
+    adn_plan plan = {0};
+
+    p.conf->model.cuts[1] = 4; /* behind the last unit */
+    ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
+    ck_assert_ptr_nonnull(strstr(adn_test_log(), "the last cut may stand after unit 3"));
+    p.conf->model.cuts[1] = 0;
+    ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
+    p.conf->model.n_cut = 1;
+    ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
+    ck_assert_ptr_nonnull(strstr(adn_test_log(), "3 entries, the cuts make 2 blocks"));
+    ck_assert(plan.n_block == 0);
+    clear(&p);
+}
+END_TEST
+
 START_TEST(a_block_with_a_head_of_its_own_gets_it)
 {
     planned p;
@@ -138,6 +158,10 @@ START_TEST(a_team_is_what_the_config_says_or_a_share_of_the_cores)
     ck_assert_int_eq(p.plan.blocks[2].queue.n_thread, 2);
     ck_assert_int_eq(p.plan.blocks[2].queue.cores[0], cores[0]);
     ck_assert_str_eq(p.plan.blocks[2].queue.name, "block2");
+    clear(&p);
+    snprintf(text, sizeof(text), "mode=bp;blocks=[{device: 'cpu:%d'}]", cores[0]);
+    plan_it(&p, 32, 8, text);
+    ck_assert_int_eq(p.plan.blocks[0].queue.n_thread, 1); /* though bp takes all that it may */
     clear(&p);
     int run = 1; /* of allowed cores that follow one another */
     while (run < n && cores[run] == cores[0] + run) run++;
@@ -286,6 +310,7 @@ int main(void)
     Suite *suite = suite_create("plan");
     TCase *tc = tcase_create("plan");
     tcase_add_test(tc, blocks_hold_the_units_up_to_their_cuts);
+    tcase_add_test(tc, cuts_and_blocks_that_do_not_fit_the_net_are_refused);
     tcase_add_test(tc, a_block_with_a_head_of_its_own_gets_it);
     tcase_add_test(tc, a_team_is_what_the_config_says_or_a_share_of_the_cores);
     tcase_add_test(tc, cores_are_shared_out_by_cost_or_taken_in_turns);
