@@ -23,7 +23,7 @@ adn_status adn_saver_create(adn_run *r, adn_saver **out)
 {
     adn_saver *s = adn_alloc(sizeof(*s));
     /* A save is open while its marker is in a block's hands or on the way to the next. */
-    int n = r->plan->n_block * (1 + ADN_EDGE_MARKERS);
+    int n_block = r->plan->n_block, n = n_block + (n_block - 1) * ADN_EDGE_MARKERS;
 
     if (s != NULL) s->saves = adn_alloc((size_t)n * sizeof(*s->saves));
     if (s == NULL || s->saves == NULL) {

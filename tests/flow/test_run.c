@@ -80,8 +80,25 @@ START_TEST(a_loss_that_is_not_finite_ends_the_run_and_names_block_step_and_layer
 }
 END_TEST
 
-/* In greedy block 0 learns alone first: exactly what it does in sync. Later it only runs forward.
- */
+/* What the stage's newest checkpoint says of `key`, in its own words. Static memory. */
+static const char *saved(const char *dir, int block, const char *key)
+{
+    static char text[64];
+    adn_st_file f;
+    char *path = adn_format("%s/ckpt/last/block%d.optim.safetensors", dir, block);
+
+    ck_assert_int_eq(adn_st_read(path, &f), ADN_OK);
+    text[0] = '\0';
+    for (int i = 0; i < f.n_meta; i++)
+        if (strcmp(f.meta[i].key, key) == 0) snprintf(text, sizeof(text), "%s", f.meta[i].value);
+    adn_st_clear(&f);
+    adn_free(path);
+    return text;
+}
+
+/* In greedy block 0 learns alone first: exactly what it does in sync. Later it only runs forward,
+ * and behind the block that learns nothing runs. 69 = 4 x 16 + 5, 20 = 16 + 4: short batches that
+ * are learned from, forwarded and tested. */
 START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
 {
     adn_dataset_pair data;
@@ -90,11 +107,12 @@ START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
                                       "blocks=[{threads: 1}, {threads: 1}, {threads: 1}]", NULL};
     const char *const sync_teams[] = {"blocks=[{threads: 1}, {threads: 1}, {threads: 1}]", NULL};
     adn_config *sync = tiny_config(config, sync_teams), *greedy = tiny_config(config, same_teams);
+    const char *dir = adn_test_dir();
     tiny_run a, b;
 
-    tiny_data(&data, 69, 21, 8, 8, 3, 4);
+    tiny_data(&data, 69, 20, 8, 8, 3, 4);
     tiny_open(&a, sync, &data, &(tiny_options){0});
-    tiny_open(&b, greedy, &data, &(tiny_options){0});
+    tiny_open(&b, greedy, &data, &(tiny_options){.dir = dir});
     ck_assert_int_eq(adn_run_threads(a.run), ADN_OK);
     ck_assert_int_eq(adn_run_threads(b.run), ADN_OK);
     ck_assert_uint_eq(tiny_hash(adn_stage_net(adn_run_stage(a.run, 0)),
@@ -112,6 +130,13 @@ START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
         ck_assert_ptr_nonnull(tiny_row(&b.rows, 2, e));
     }
     ck_assert_int_eq(b.rows.n, 6);
+    for (int j = 0; j < 3; j++) { /* ten steps a block */
+        ck_assert_int_eq(adn_run_edge(b.run, j).pushed, 10 * (3 - j));
+        ck_assert_int_eq(adn_run_edge(b.run, j).pulled, 10 * (3 - j));
+        ck_assert_int_eq(adn_stage_look(adn_run_stage(b.run, j)).tests, 0);
+        ck_assert_int_eq(adn_stage_look(adn_run_stage(b.run, j)).steps, 10);
+        ck_assert_str_eq(saved(dir, j, "epoch.test_loss"), "nan"); /* of the epoch after its last */
+    }
     tiny_close(&a);
     tiny_close(&b);
     adn_config_free(sync);
@@ -119,6 +144,14 @@ START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
     tiny_data_clear(&data);
 }
 END_TEST
+
+/* Of a run's rows: there must be one. */
+static const adn_epoch_row *row_of(const tiny_run *t, int block, int epoch)
+{
+    const adn_epoch_row *row = tiny_row(&t->rows, block, epoch);
+    ck_assert_msg(row != NULL, "block %d has no row of epoch %d", block, epoch);
+    return row;
+}
 
 static void run_rows(int n_train, const char *const *overrides, tiny_run *t)
 {
@@ -137,8 +170,9 @@ START_TEST(a_last_batch_of_one_sample_is_left_out)
 {
     tiny_run t;
     run_rows(33, NULL, &t);
-    ck_assert_int_eq(tiny_row(&t.rows, 0, 1)->samples, 32);
-    ck_assert_int_eq(tiny_row(&t.rows, 2, 2)->steps, 4);
+    ck_assert_int_eq(t.rows.n, 6);
+    ck_assert_int_eq(row_of(&t, 0, 1)->samples, 32);
+    ck_assert_int_eq(row_of(&t, 2, 2)->steps, 4);
 }
 END_TEST
 
@@ -147,7 +181,9 @@ START_TEST(drop_last_leaves_the_short_batch_out)
     tiny_run t;
     const char *const overrides[] = {"data.drop_last=true", NULL};
     run_rows(45, overrides, &t);
-    ck_assert_int_eq(tiny_row(&t.rows, 0, 1)->samples, 32);
+    ck_assert_int_eq(t.rows.n, 6);
+    ck_assert_int_eq(row_of(&t, 0, 1)->samples, 32);
+    ck_assert_int_eq(row_of(&t, 2, 2)->steps, 4);
 }
 END_TEST
 
@@ -156,10 +192,11 @@ START_TEST(an_unfinished_last_epoch_has_rows_and_a_test)
     tiny_run t;
     const char *const overrides[] = {"until=4st", NULL};
     run_rows(48, overrides, &t); /* 3 steps an epoch */
+    ck_assert_int_eq(t.rows.n, 6);
     for (int j = 0; j < 3; j++) {
-        ck_assert_int_eq(tiny_row(&t.rows, j, 2)->steps, 4);
-        ck_assert_int_eq(tiny_row(&t.rows, j, 2)->samples, 64);
-        ck_assert(isfinite(tiny_row(&t.rows, j, 2)->test_top1));
+        ck_assert_int_eq(row_of(&t, j, 2)->steps, 4);
+        ck_assert_int_eq(row_of(&t, j, 2)->samples, 64);
+        ck_assert(isfinite(row_of(&t, j, 2)->test_top1));
     }
 }
 END_TEST
@@ -169,8 +206,9 @@ START_TEST(a_batch_larger_than_the_set_is_one_short_batch)
     tiny_run t;
     const char *const overrides[] = {"data.batch=64", NULL};
     run_rows(40, overrides, &t);
-    ck_assert_int_eq(tiny_row(&t.rows, 1, 2)->steps, 2);
-    ck_assert_int_eq(tiny_row(&t.rows, 1, 2)->samples, 80);
+    ck_assert_int_eq(t.rows.n, 6);
+    ck_assert_int_eq(row_of(&t, 1, 2)->steps, 2);
+    ck_assert_int_eq(row_of(&t, 1, 2)->samples, 80);
 }
 END_TEST
 

@@ -22,7 +22,7 @@ typedef struct planned {
 } planned;
 
 /* Overrides separated by semicolons. */
-static void plan_it(planned *p, int n_train, int n_test, const char *overrides)
+static void try_plan(planned *p, int n_train, int n_test, const char *overrides)
 {
     const char *list[8] = {NULL};
     char text[400];
@@ -36,6 +36,12 @@ static void plan_it(planned *p, int n_train, int n_test, const char *overrides)
     p->st = adn_plan_create(p->conf, &p->data, &p->plan);
 }
 
+static void plan_it(planned *p, int n_train, int n_test, const char *overrides)
+{
+    try_plan(p, n_train, n_test, overrides);
+    ck_assert_msg(p->st == ADN_OK, "%s: %s", overrides, adn_test_log());
+}
+
 static void clear(planned *p)
 {
     if (p->st == ADN_OK) adn_plan_clear_all(&p->plan);
@@ -47,7 +53,7 @@ static void check_refused(int n_train, const char *overrides, adn_status expecte
 {
     planned p;
     int64_t live = adn_alloc_live();
-    plan_it(&p, n_train, 4, overrides);
+    try_plan(&p, n_train, 4, overrides);
     ck_assert_msg(p.st == expected, "%s: %s", overrides, adn_status_name(p.st));
     ck_assert_msg(strstr(adn_test_log(), says) != NULL, "%s", adn_test_log());
     ck_assert(p.plan.blocks == NULL && p.plan.n_block == 0);
@@ -80,6 +86,26 @@ START_TEST(blocks_hold_the_units_up_to_their_cuts)
         }
         clear(&p);
     }
+}
+END_TEST
+
+/* The config's own check comes first; a client may have changed what it read. */
+START_TEST(cuts_and_blocks_that_do_not_fit_the_net_are_refused)
+{
+    planned p;
+    plan_it(&p, 32, 8, "model.cuts=[1,3];blocks=[{}, {}, {}]");
+    adn_plan plan = {0};
+
+    p.conf->model.cuts[1] = 4; /* behind the last unit */
+    ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
+    ck_assert_ptr_nonnull(strstr(adn_test_log(), "the last cut may stand after unit 3"));
+    p.conf->model.cuts[1] = 0;
+    ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
+    p.conf->model.n_cut = 1;
+    ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
+    ck_assert_ptr_nonnull(strstr(adn_test_log(), "3 entries, the cuts make 2 blocks"));
+    ck_assert(plan.n_block == 0);
+    clear(&p);
 }
 END_TEST
 
@@ -132,6 +158,10 @@ START_TEST(a_team_is_what_the_config_says_or_a_share_of_the_cores)
     ck_assert_int_eq(p.plan.blocks[2].queue.n_thread, 2);
     ck_assert_int_eq(p.plan.blocks[2].queue.cores[0], cores[0]);
     ck_assert_str_eq(p.plan.blocks[2].queue.name, "block2");
+    clear(&p);
+    snprintf(text, sizeof(text), "mode=bp;blocks=[{device: 'cpu:%d'}]", cores[0]);
+    plan_it(&p, 32, 8, text);
+    ck_assert_int_eq(p.plan.blocks[0].queue.n_thread, 1); /* though bp takes all that it may */
     clear(&p);
     int run = 1; /* of allowed cores that follow one another */
     while (run < n && cores[run] == cores[0] + run) run++;
@@ -280,6 +310,7 @@ int main(void)
     Suite *suite = suite_create("plan");
     TCase *tc = tcase_create("plan");
     tcase_add_test(tc, blocks_hold_the_units_up_to_their_cuts);
+    tcase_add_test(tc, cuts_and_blocks_that_do_not_fit_the_net_are_refused);
     tcase_add_test(tc, a_block_with_a_head_of_its_own_gets_it);
     tcase_add_test(tc, a_team_is_what_the_config_says_or_a_share_of_the_cores);
     tcase_add_test(tc, cores_are_shared_out_by_cost_or_taken_in_turns);
