@@ -104,7 +104,7 @@ END_TEST
 static void offer_all(adn_edge *e)
 {
     for (int n = 0; n <= ADN_EDGE_MARKERS; n++)
-        for (int lane = 0; lane < ADN_N_LANE; lane++) {
+        for (adn_lane lane = 0; lane < ADN_N_LANE; lane++) {
             adn_slot *s = (adn_slot *)&s;
             ck_assert_int_eq(adn_edge_acquire(e, lane, in, &s), ADN_OK);
             ck_assert_ptr_null(s);
@@ -234,7 +234,7 @@ static adn_edge *full_edge(adn_lane lane)
 
 START_TEST(who_waits_is_seen_and_an_abort_wakes_them)
 {
-    for (int lane = 0; lane < ADN_N_LANE; lane++)
+    for (adn_lane lane = 0; lane < ADN_N_LANE; lane++)
         for (call c = ACQUIRE; c <= MARK; c++) {
             waiter w = {.e = c == TAKE ? edge_of(1) : full_edge(lane), .call = c, .lane = lane};
             adn_thread t;
