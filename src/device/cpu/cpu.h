@@ -43,7 +43,7 @@ typedef struct adn_cpu_isa {
     adn_status (*const *layouts)(adn_cpu_layout *l, const adn_op_desc *fwd);
     float (*peak)(int rounds); /* fast.h */
     void (*moments)(double *sums, const float *x, size_t n, size_t c, float *parts);
-    size_t moments_rows; /* fast_norm.h: a part for so many rows */
+    size_t moments_rows; /* fast_moments.h: a part for so many rows */
 } adn_cpu_isa;
 
 /* cpu_isa.c: the k-th best that this machine runs (NULL: no more); the best, or what ADONIS_ISA

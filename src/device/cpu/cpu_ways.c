@@ -1,8 +1,26 @@
-/* The ways to run each kind of operation, best first; the loops come last and take the rest.
- * Compiled for each processor, like the hot files that it names. */
+/* clang-format off */
+/* The ways to run each kind of operation, best first; the loops come last and take the rest. A way
+ * says itself what it takes: in its plan, which gives ADN_END for the others.
+ *
+ *   operation   the loop that defines it   the ways                          they take
+ *   conv_*      ref_conv.c                 "winograd"  fast_wino.c           3x3 of stride 1, as `conv` says (pays)
+ *                                          "matrix"    fast_matrix.c         1x1 of stride 1
+ *                                          "direct"    fast_direct.c         other kernels of stride 1
+ *                                          "onednn"    dnnl_conv.c           other strides
+ *   linear_*    ref_linear.c               "matrix"    fast_matrix.c         all
+ *   norm_*      ref_norm.c                 "blocked"   fast_norm.c           all
+ *   pool_*      ref_pool.c                 "blocked"   fast_pool.c           2x2 maxima, averages that tile
+ *   relu_*, add, normalise, sgd            "blocked"   fast_elem.c           all
+ *               ref_act.c ref_pixel.c ref_sgd.c
+ *   loss        ref_loss.c                 the loop
+ *
+ * Each is compared with its loop in double by tests/contract/test_device.c, with the bounds of
+ * tests/support/op_case.c, for every processor that this file and the fast ones are compiled for.
+ * Empty batches and doubles go to the loops, or are nothing. */
+/* clang-format on */
 #include "device/cpu/dnnl_conv.h"
 #include "device/cpu/fast.h"
-#include "device/cpu/fast_norm.h"
+#include "device/cpu/fast_moments.h"
 #include "device/cpu/vec.h"
 
 /* ThreadSanitizer's builds run the loops alone: oneDNN and libgomp are not instrumented. */
@@ -17,9 +35,10 @@
         NULL, NULL                                                                                 \
     }
 
-static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"direct", adn_direct_plan},
-                                        {"onednn", adn_dnnl_conv_plan}) LOOPS};
-static const adn_cpu_way linear[] = {FAST({"direct", adn_direct_plan}) LOOPS};
+static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"matrix", adn_matrix_plan},
+                                        {"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan})
+                                       LOOPS};
+static const adn_cpu_way linear[] = {FAST({"matrix", adn_matrix_plan}) LOOPS};
 static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) LOOPS};
 static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) LOOPS};
 static const adn_cpu_way elem[] = {FAST({"blocked", adn_fast_elem_plan}) LOOPS};
@@ -56,6 +75,6 @@ const adn_cpu_isa HOT(adn_cpu_isa) = {
         },
     .layouts = layouts,
     .peak = adn_peak,
-    .moments = adn_norm_moments,
-    .moments_rows = NORM_SUM_ROWS,
+    .moments = adn_moments_of,
+    .moments_rows = MOMENTS_ROWS,
 };

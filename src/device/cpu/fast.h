@@ -15,6 +15,7 @@
 #define HOT(name)           HOT_WITH(name, ADN_ISA)
 #define adn_direct_plan     HOT(adn_direct_plan)
 #define adn_direct_layout   HOT(adn_direct_layout)
+#define adn_matrix_plan     HOT(adn_matrix_plan)
 #define adn_wino_plan       HOT(adn_wino_plan)
 #define adn_fast_norm_plan  HOT(adn_fast_norm_plan)
 #define adn_fast_pool_plan  HOT(adn_fast_pool_plan)
@@ -34,6 +35,24 @@ static inline size_t fast_round_up(size_t n, size_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
+/* An odd number of cache lines: rows so far apart fall into different sets of a cache. */
+static inline size_t fast_odd_lines(size_t floats)
+{
+    return fast_round_up(floats, FAST_LINE) | FAST_LINE;
+}
+
+/* How many shares of at most `of` there are. */
+static inline size_t fast_parts(size_t count, size_t of)
+{
+    return (count + of - 1) / of;
+}
+
+/* Where the k-th of n nearly equal shares of `count` begins. */
+static inline size_t fast_share_begin(size_t count, size_t n, size_t k)
+{
+    return k * count / n;
+}
+
 /* The sums over a batch that a batch of nothing gives. */
 static inline void fast_zero_sums(const adn_op_desc *d, const adn_op_args *args)
 {
@@ -44,9 +63,10 @@ static inline void fast_zero_sums(const adn_op_desc *d, const adn_op_args *args)
     }
 }
 
-/* Convolutions of stride 1 and linear layers: products of our own, weights in panels. */
+/* Convolutions of stride 1: products of our own, weights in panels. */
 adn_status adn_direct_plan(adn_cpu_op *op);
-adn_status adn_wino_plan(adn_cpu_op *op); /* 3x3 of stride 1, by Winograd's transforms */
+adn_status adn_matrix_plan(adn_cpu_op *op); /* linear layers, and convolutions of 1x1 */
+adn_status adn_wino_plan(adn_cpu_op *op);   /* 3x3 of stride 1, by Winograd's transforms */
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 
 /* Norms; 2x2 maxima and averages whose windows are all alike; relu, add, normalise, sgd. */

@@ -34,17 +34,17 @@ static void cut(adn_blocks *d, size_t room)
     d->n_row_block = parts(v->h_out, d->rows);
     d->n_block = parts(v->n, d->images) * d->n_row_block;
     d->n_pixel = d->images * d->rows * v->w_out;
-    d->buffer = d->in_place ? 0 : fast_round_up(d->images * d->h_pad * d->row, FAST_LINE);
+    d->buffer = fast_round_up(d->images * d->h_pad * d->row, FAST_LINE);
 }
 
-adn_blocks *adn_blocks_create(const adn_conv *v, size_t room, bool in_place)
+adn_blocks *adn_blocks_create(const adn_conv *v, size_t room)
 {
-    bool is_narrow = v->c <= NARROW && v->kernel > 1;
-    adn_blocks s = {.v = *v, .in_place = in_place};
+    bool is_narrow = v->c <= NARROW;
+    adn_blocks s = {.v = *v};
 
     s.n_tap = is_narrow ? v->kernel : v->kernel * v->kernel;
     s.n_in = is_narrow ? v->kernel * v->c : v->c;
-    s.pixel = is_narrow || in_place ? v->c : fast_round_up(v->c, FAST_LINE) | FAST_LINE;
+    s.pixel = is_narrow ? v->c : fast_round_up(v->c, FAST_LINE) | FAST_LINE;
     s.row = (v->w_out + v->kernel - 1) * s.pixel;
     cut(&s, room);
 
@@ -93,7 +93,6 @@ const float *adn_blocks_fill(const adn_blocks *d, const adn_block *k, float *buf
 {
     const adn_conv *v = &d->v;
 
-    if (d->in_place) return src + k->first * v->c;
     for (size_t m = 0; m < ADN_MIN(d->images, v->n - k->image); m++) {
         for (size_t r = 0; r < d->h_pad; r++) {
             size_t y = k->y + r - v->pad; /* above the map it wraps: not inside */

@@ -1,7 +1,5 @@
 /* A convolution of stride 1 over NHWC cut into blocks: a few images, or some rows of one. A block
- * is copied into a buffer with its border of zeros, so that every tap of every pixel is one offset.
- * A product (1x1, or a linear layer) is one image, a column of pixels, and is read where it lies if
- * asked. */
+ * is copied into a buffer with its border of zeros: every tap of every pixel is one offset. */
 #ifndef ADN_FAST_BLOCK_H
 #define ADN_FAST_BLOCK_H
 
@@ -17,7 +15,6 @@ typedef struct adn_conv {
 
 typedef struct adn_blocks {
     adn_conv v;
-    bool in_place;
     size_t n_tap, n_in;          /* taps, inputs of each; a narrow map's row of taps is one */
     size_t n_block, n_row_block; /* of all; of an image */
     size_t images, rows;         /* of a block: images, output rows of each */
@@ -33,7 +30,7 @@ typedef struct adn_block {
 } adn_block;
 
 /* Blocks of at most `room` pixels (but at least a row); adn_free. NULL: no memory. */
-adn_blocks *adn_blocks_create(const adn_conv *v, size_t room, bool in_place);
+adn_blocks *adn_blocks_create(const adn_conv *v, size_t room);
 adn_block adn_blocks_at(const adn_blocks *d, size_t b);
 /* Fills the buffer; gives what offsets and taps count from. */
 const float *adn_blocks_fill(const adn_blocks *d, const adn_block *k, float *buffer,

@@ -1,10 +1,10 @@
-/* Convolutions of stride 1 and linear layers, all passes, as products of tiles (fast_tile.h) over
- * blocks (fast_block.h). Every sum has an order of its own: the bits do not depend on the team. */
+/* Convolutions of stride 1, all passes, as products of tiles (fast_tile.h) over blocks
+ * (fast_block.h). Every sum has an order of its own: the bits do not depend on the team. */
 #include <omp.h>
 #include <string.h>
 
 #include "device/cpu/fast_block.h"
-#include "device/cpu/fast_norm.h"
+#include "device/cpu/fast_moments.h"
 #include "device/cpu/fast_panel.h"
 
 /* Pixels of a block. For gradients of weights, a panel of its pixels' gradients fits the
@@ -17,36 +17,13 @@ typedef struct direct {
     size_t n_panel;
 } direct;
 
-static bool is_linear(adn_op_kind kind)
-{
-    return kind == ADN_OP_LINEAR_FWD || kind == ADN_OP_LINEAR_GRAD_SRC ||
-           kind == ADN_OP_LINEAR_GRAD_PARAM;
-}
-
-static bool is_grad_src(adn_op_kind kind)
-{
-    return kind == ADN_OP_LINEAR_GRAD_SRC || kind == ADN_OP_CONV_GRAD_SRC;
-}
-
-static bool is_grad_param(adn_op_kind kind)
-{
-    return kind == ADN_OP_LINEAR_GRAD_PARAM || kind == ADN_OP_CONV_GRAD_PARAM;
-}
-
 static adn_conv conv_of(const adn_op_desc *d)
 {
-    size_t n = (size_t)d->src.n, h = (size_t)d->src.h, w = (size_t)d->src.w, c = (size_t)d->src.c;
-    adn_conv v = {n, h, w, c, (size_t)d->dst.h, (size_t)d->dst.w, (size_t)d->dst.c, 1, 0};
+    adn_conv v = {(size_t)d->src.n, (size_t)d->src.h,         (size_t)d->src.w,
+                  (size_t)d->src.c, (size_t)d->dst.h,         (size_t)d->dst.w,
+                  (size_t)d->dst.c, (size_t)d->u.conv.kernel, (size_t)d->u.conv.pad};
 
-    if (is_linear(d->kind)) {
-        v = (adn_conv){1, n, 1, h * w * c, n, 1, v.o, 1, 0};
-    } else if (d->u.conv.kernel == 1) {
-        v = (adn_conv){1, n * h * w, 1, c, n * h * w, 1, v.o, 1, 0};
-    } else {
-        v.kernel = (size_t)d->u.conv.kernel;
-        v.pad = (size_t)d->u.conv.pad;
-    }
-    if (!is_grad_src(d->kind)) return v;
+    if (d->kind != ADN_OP_CONV_GRAD_SRC) return v;
     return (adn_conv){v.n, v.h_out, v.w_out, v.o, v.h, v.w, v.c, v.kernel, v.kernel - 1 - v.pad};
 }
 
@@ -94,7 +71,7 @@ static void block_product(const direct *d, const product_call *c, size_t block, 
     float *sum = c->parts + block * 2 * o + first, *square = sum + o;
     memset(sum, 0, n * sizeof(*sum));
     memset(square, 0, n * sizeof(*square));
-    adn_norm_sum_rows(sum, square, c->dst + k.first * o + first, k.n, o, n);
+    adn_moments_sum(sum, square, c->dst + k.first * o + first, k.n, o, n);
 }
 
 static void product(const direct *d, const product_call *c)
@@ -121,7 +98,7 @@ static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
         c.parts = c.buffers + (size_t)omp_get_max_threads() * d->blocks->buffer;
     product(d, &c);
     if (c.parts != NULL)
-        adn_norm_add_up(args->p[ADN_SUMS], c.parts, d->blocks->n_block, d->blocks->v.o);
+        adn_moments_add_up(args->p[ADN_SUMS], c.parts, d->blocks->n_block, d->blocks->v.o);
     return ADN_OK;
 }
 
@@ -185,7 +162,7 @@ static void grad_block(const direct *d, const adn_op_args *args, const share *s,
         float *sum = grad_weight + item * b->n_in * width;
         for (size_t t = 0; t < tile_count(b->n_in); t++) {
             size_t i = tile_begin(b->n_in, t), n_row = tile_begin(b->n_in, t + 1) - i;
-            adn_tile_outer(n_row, from + i, b->offset, panel, k->n, sum + i * width);
+            adn_tile_outer(n_row, from + i, b->offset, panel, k->n, false, sum + i * width);
         }
     }
 }
@@ -268,17 +245,16 @@ adn_status adn_direct_plan(adn_cpu_op *op)
     op->impl_free = direct_free;
     const adn_conv v = conv_of(desc);
     *d = (direct){panels, NULL, (v.o + TILE_WIDTH - 1) / TILE_WIDTH};
-    d->blocks = adn_blocks_create(&v, is_grad_param(desc->kind) ? GRAD_PIXELS : PIXELS,
-                                  v.kernel == 1 && !is_grad_param(desc->kind));
+    d->blocks = adn_blocks_create(&v, desc->kind == ADN_OP_CONV_GRAD_PARAM ? GRAD_PIXELS : PIXELS);
     if (d->blocks == NULL)
         return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan"); /* the caller frees op */
     floats = team * d->blocks->buffer;
     if (desc->kind == ADN_OP_CONV_FWD) floats += d->blocks->n_block * 2 * v.o;
-    if (is_grad_param(desc->kind)) floats = team * share_floats(d);
-    if (is_grad_src(desc->kind)) floats += adn_panels_back_floats(panels);
+    if (desc->kind == ADN_OP_CONV_GRAD_PARAM) floats = team * share_floats(d);
+    if (desc->kind == ADN_OP_CONV_GRAD_SRC) floats += adn_panels_back_floats(panels);
     op->base.workspace_bytes = floats * sizeof(float);
     op->run = run_fwd;
-    if (is_grad_src(desc->kind)) op->run = run_grad_src;
-    if (is_grad_param(desc->kind)) op->run = run_grad_param;
+    if (desc->kind == ADN_OP_CONV_GRAD_SRC) op->run = run_grad_src;
+    if (desc->kind == ADN_OP_CONV_GRAD_PARAM) op->run = run_grad_param;
     return ADN_OK;
 }

@@ -6,12 +6,11 @@
  * there are no pools, a run of pixels. It is done a piece at a time: what lies between the norm and
  * its pools stays in a second-level cache (in a first-level one, rows are too short to be fetched
  * ahead). */
-#include "device/cpu/fast_norm.h"
-
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
+#include "device/cpu/fast_moments.h"
 #include "device/cpu/fast_pool.h"
 
 enum { PIECE_FLOATS = 16384 };
@@ -30,7 +29,7 @@ typedef struct map {
 
 static size_t n_part(const map *m)
 {
-    return ADN_MAX(m->n, norm_n_part(m->n_pixel));
+    return ADN_MAX(m->n, moments_n_part(m->n_pixel));
 }
 
 static size_t scratch_floats(const map *m)
@@ -43,7 +42,7 @@ static map map_of(const adn_op_desc *d, void *workspace)
     map m = {.n_pixel = (size_t)d->src.n * (size_t)d->src.h * (size_t)d->src.w,
              .c = (size_t)d->src.c,
              .h = 1,
-             .w = NORM_SUM_ROWS,
+             .w = MOMENTS_ROWS,
              .has_max = d->u.norm.has_max};
     size_t least = m.has_max ? 2 : 1;
 
@@ -97,58 +96,6 @@ static piece piece_at(const map *m, size_t band, size_t x)
                    .x = x,
                    .w = ADN_MIN(m->piece, band_width(m, band) - x),
                    .stride = m->w * m->c};
-}
-
-/* --- moments */
-
-void adn_norm_sum_rows(float *restrict sum, float *restrict square, const float *restrict x,
-                       size_t n, size_t stride, size_t c)
-{
-    for (; n > 0; n--, x += stride) {
-        ADN_SIMD
-        for (size_t i = 0; i < c; i++) {
-            sum[i] += x[i];
-            square[i] += x[i] * x[i];
-        }
-    }
-}
-
-void adn_norm_add_up(double *sums, const float *parts, size_t n, size_t c)
-{
-    memset(sums, 0, 2 * c * sizeof(*sums));
-    for (size_t k = 0; k < n; k++)
-        for (size_t i = 0; i < 2 * c; i++) sums[i] += (double)parts[k * 2 * c + i];
-}
-
-static void sum_rows_about(float *restrict sum, float *restrict square, const float *restrict x,
-                           const float *restrict about, size_t n, size_t c)
-{
-    for (; n > 0; n--, x += c) {
-        ADN_SIMD
-        for (size_t i = 0; i < c; i++) {
-            float off = x[i] - about[i];
-            sum[i] += off;
-            square[i] += off * off;
-        }
-    }
-}
-
-/* Floats hold sums about the first row, so that a mean far from zero costs no digits. */
-void adn_norm_moments(double *sums, const float *x, size_t n, size_t c, float *parts)
-{
-#pragma omp parallel for schedule(static)
-    for (size_t k = 0; k < norm_n_part(n); k++) {
-        float *part = parts + k * 2 * c;
-        size_t first = k * NORM_SUM_ROWS;
-        memset(part, 0, 2 * c * sizeof(*part));
-        sum_rows_about(part, part + c, x + first * c, x, ADN_MIN(NORM_SUM_ROWS, n - first), c);
-    }
-    adn_norm_add_up(sums, parts, norm_n_part(n), c);
-    for (size_t i = 0; i < c; i++) {
-        double about = (double)x[i], all = (double)n * about;
-        sums[c + i] += about * (2 * sums[i] + all);
-        sums[i] += all;
-    }
 }
 
 /* --- forward */
@@ -249,7 +196,7 @@ static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
     double moved = d->u.norm.momentum;
 
     if (sums == NULL) {
-        adn_norm_moments(m.sums, args->p[ADN_SRC], m.n_pixel, m.c, m.parts);
+        adn_moments_of(m.sums, args->p[ADN_SRC], m.n_pixel, m.c, m.parts);
         sums = m.sums;
     }
     for (size_t i = 0; i < m.c; i++) {
@@ -390,7 +337,7 @@ static adn_status run_grad(const adn_cpu_op *op, const adn_op_args *args)
         memset(part, 0, 2 * m.c * sizeof(*part));
         grad_band(&m, args, &v, b, part, NULL);
     }
-    adn_norm_add_up(m.sums, m.parts, m.n, m.c);
+    adn_moments_add_up(m.sums, m.parts, m.n, m.c);
     for (size_t i = 0; i < m.c; i++) {
         double share = (double)scale[i] / (double)m.n_pixel;
         double moment = m.sums[m.c + i] * (double)inv_std[i];

@@ -75,10 +75,28 @@ size_t adn_panels_back_floats(const adn_panels *p)
     return back_panels(p) * p->n_tap * p->n_out * TILE_WIDTH;
 }
 
-/* back[o][i] = weight[i][o] of n_o outputs and n_i inputs, zero for the other i < width. */
-static void turn_block(float *restrict back, const float *restrict weight, size_t width, size_t n_o,
-                       size_t n_i)
+/* A square of LANES inputs and outputs. */
+VEC_INLINE void turn_lanes(float *to, const float *from)
 {
+    vec rows[LANES];
+
+    _Pragma("GCC unroll 16") for (size_t r = 0; r < LANES; r++) rows[r] =
+        vec_load(from + r * TILE_WIDTH);
+    vec_turn(rows);
+    _Pragma("GCC unroll 16") for (size_t r = 0; r < LANES; r++)
+        vec_store(to + r * TILE_WIDTH, rows[r]);
+}
+
+void adn_panel_turn(float *restrict back, const float *restrict weight, size_t n_o, size_t n_i)
+{
+    size_t width = TILE_WIDTH;
+
+    if (n_o == width && n_i == width) {
+        for (size_t o = 0; o < width; o += LANES)
+            for (size_t i = 0; i < width; i += LANES)
+                turn_lanes(back + o * width + i, weight + i * width + o);
+        return;
+    }
     for (size_t o = 0; o < n_o; o++) {
         for (size_t i = 0; i < n_i; i++) back[o * width + i] = weight[i * width + o];
         for (size_t i = n_i; i < width; i++) back[o * width + i] = 0;
@@ -95,9 +113,9 @@ void adn_panels_turn(const adn_panels *p, float *back, const float *weight)
             size_t i = q * width, n_i = ADN_MIN(width, p->n_in - i);
             float *to = back + (q * p->n_tap + p->n_tap - 1 - t) * p->n_out * width;
             for (size_t o = 0; o < p->n_out; o += width)
-                turn_block(to + o * width,
-                           weight + ((o / width * p->n_tap + t) * p->n_in + i) * width, width,
-                           ADN_MIN(width, p->n_out - o), n_i);
+                adn_panel_turn(to + o * width,
+                               weight + ((o / width * p->n_tap + t) * p->n_in + i) * width,
+                               ADN_MIN(width, p->n_out - o), n_i);
         }
     }
 }

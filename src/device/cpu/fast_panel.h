@@ -10,6 +10,7 @@
 #define adn_panels_of          HOT(adn_panels_of)
 #define adn_panels_back_floats HOT(adn_panels_back_floats)
 #define adn_panels_turn        HOT(adn_panels_turn)
+#define adn_panel_turn         HOT(adn_panel_turn)
 
 typedef struct adn_panels {
     size_t n_tap, n_in, n_out, n_panel;
@@ -22,5 +23,9 @@ const adn_panels *adn_panels_of(const adn_layout *l);
  * their order. `back` holds adn_panels_back_floats. Runs on the calling thread's team. */
 size_t adn_panels_back_floats(const adn_panels *p);
 void adn_panels_turn(const adn_panels *p, float *back, const float *weight);
+
+/* A square of them: back[o][i] = weight[i][o] for o < n_o, i < n_i, rows TILE_WIDTH apart; zero for
+ * the other i of a row. */
+void adn_panel_turn(float *restrict back, const float *restrict weight, size_t n_o, size_t n_i);
 
 #endif

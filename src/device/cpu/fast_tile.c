@@ -5,28 +5,42 @@
  * number of rows is a constant where these two are inlined. */
 #define ROWS _Pragma("GCC unroll 14") for (size_t r = 0; r < n_row; r++)
 
+/* One step of a tile's sums. */
+VEC_INLINE void product_step(size_t n_row, const float **from, size_t i, const float *panel,
+                             vec *low, vec *high)
+{
+    vec b_low = vec_load(panel), b_high = vec_load(panel + LANES);
+    ROWS
+    {
+        vec a = vec_spread(from[r][i]);
+        low[r] = vec_fma(a, b_low, low[r]);
+        high[r] = vec_fma(a, b_high, high[r]);
+    }
+}
+
 VEC_INLINE void product_rows(size_t n_row, const float *x, const size_t *offset, const size_t *tap,
                              size_t n_tap, size_t n_in, const float *panel, const float *bias,
-                             float *dst, size_t stride)
+                             float *dst, size_t stride, const adn_ahead *ahead)
 {
     vec low[TILE_ROWS], high[TILE_ROWS];
     ROWS
     {
-        low[r] = vec_load(bias);
-        high[r] = vec_load(bias + LANES);
+        const float *start = bias != NULL ? bias : dst + r * stride;
+        low[r] = vec_load(start);
+        high[r] = vec_load(start + LANES);
     }
     for (size_t t = 0; t < n_tap; t++) {
         const float *from[TILE_ROWS];
+        size_t i = 0;
         ROWS from[r] = x + offset[r] + tap[t];
-        for (size_t i = 0; i < n_in; i++, panel += TILE_WIDTH) {
-            vec b_low = vec_load(panel), b_high = vec_load(panel + LANES);
-            ROWS
-            {
-                vec a = vec_spread(from[r][i]);
-                low[r] = vec_fma(a, b_low, low[r]);
-                high[r] = vec_fma(a, b_high, high[r]);
-            }
+        for (; ahead != NULL && i + AHEAD_STEPS <= n_in; i += AHEAD_STEPS) {
+            const float *line = ahead->at + i / AHEAD_STEPS * ahead->move;
+            for (size_t k = 0; k < ahead->n; k++, line += ahead->stride)
+                __builtin_prefetch(line, 0, 2); /* to the second level: the first has no room */
+            for (size_t k = 0; k < AHEAD_STEPS; k++, panel += TILE_WIDTH)
+                product_step(n_row, from, i + k, panel, low, high);
         }
+        for (; i < n_in; i++, panel += TILE_WIDTH) product_step(n_row, from, i, panel, low, high);
     }
     ROWS
     {
@@ -36,13 +50,13 @@ VEC_INLINE void product_rows(size_t n_row, const float *x, const size_t *offset,
 }
 
 VEC_INLINE void outer_rows(size_t n_row, const float *x, const size_t *offset, const float *grad,
-                           size_t n, float *sum)
+                           size_t n, bool is_first, float *sum)
 {
     vec low[TILE_ROWS], high[TILE_ROWS];
     ROWS
     {
-        low[r] = vec_load(sum + TILE_WIDTH * r);
-        high[r] = vec_load(sum + TILE_WIDTH * r + LANES);
+        low[r] = is_first ? vec_spread(0) : vec_load(sum + TILE_WIDTH * r);
+        high[r] = is_first ? vec_spread(0) : vec_load(sum + TILE_WIDTH * r + LANES);
     }
     for (size_t k = 0; k < n; k++, grad += TILE_WIDTH) {
         const float *from = x + offset[k];
@@ -75,7 +89,22 @@ void adn_tile_product(size_t n_row, const float *x, const size_t *offset, const 
 {
 #define ONE(n)                                                                                     \
     case n:                                                                                        \
-        product_rows(n, x, offset, tap, n_tap, n_in, panel, bias, dst, stride);                    \
+        product_rows(n, x, offset, tap, n_tap, n_in, panel, bias, dst, stride, NULL);              \
+        break;
+    switch (n_row) {
+        EACH_COUNT
+    }
+#undef ONE
+}
+
+void adn_tile_product_ahead(size_t n_row, const float *x, const size_t *offset, size_t n_in,
+                            const float *panel, const float *bias, float *dst, size_t stride,
+                            const adn_ahead *ahead)
+{
+    static const size_t no_tap = 0;
+#define ONE(n)                                                                                     \
+    case n:                                                                                        \
+        product_rows(n, x, offset, &no_tap, 1, n_in, panel, bias, dst, stride, ahead);             \
         break;
     switch (n_row) {
         EACH_COUNT
@@ -84,11 +113,11 @@ void adn_tile_product(size_t n_row, const float *x, const size_t *offset, const 
 }
 
 void adn_tile_outer(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n,
-                    float *sum)
+                    bool is_first, float *sum)
 {
 #define ONE(n_known)                                                                               \
     case n_known:                                                                                  \
-        outer_rows(n_known, x, offset, grad, n, sum);                                              \
+        outer_rows(n_known, x, offset, grad, n, is_first, sum);                                    \
         break;
     switch (n_row) {
         EACH_COUNT

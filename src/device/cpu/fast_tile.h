@@ -9,8 +9,9 @@
 #include "device/cpu/fast.h"
 #include "device/cpu/vec.h"
 
-#define adn_tile_product HOT(adn_tile_product)
-#define adn_tile_outer   HOT(adn_tile_outer)
+#define adn_tile_product       HOT(adn_tile_product)
+#define adn_tile_product_ahead HOT(adn_tile_product_ahead)
+#define adn_tile_outer         HOT(adn_tile_outer)
 
 #if defined(__AVX512F__)
 enum { TILE_ROWS = 14 }; /* of 32 registers */
@@ -20,14 +21,29 @@ enum { TILE_ROWS = 6 }; /* of 16 */
 enum { TILE_WIDTH = 2 * LANES };
 
 /* For r < n_row, rows of dst `stride` floats apart: dst[r][w] = bias[w] + sum over t < n_tap, i <
- * n_in of x[offset[r] + tap[t] + i] panel[t][i][w], for w < TILE_WIDTH. */
+ * n_in of x[offset[r] + tap[t] + i] panel[t][i][w], for w < TILE_WIDTH. bias NULL: dst += the
+ * sums. */
 void adn_tile_product(size_t n_row, const float *x, const size_t *offset, const size_t *tap,
                       size_t n_tap, size_t n_in, const float *panel, const float *bias, float *dst,
                       size_t stride);
 
-/* For r < n_row: sum[r][w] += sum over k < n of x[offset[k] + r] grad[k][w]. */
+/* Memory that is read soon: for each AHEAD_STEPS of its sums a product fetches n cache lines,
+ * `stride` floats apart, and goes on by `move` floats. A hint: it may run past what is there. */
+typedef struct adn_ahead {
+    const float *at;
+    size_t n, stride, move;
+} adn_ahead;
+enum { AHEAD_STEPS = 64 };
+
+/* The same with one tap of 0, and fetches. */
+void adn_tile_product_ahead(size_t n_row, const float *x, const size_t *offset, size_t n_in,
+                            const float *panel, const float *bias, float *dst, size_t stride,
+                            const adn_ahead *ahead);
+
+/* For r < n_row: sum[r][w] += sum over k < n of x[offset[k] + r] grad[k][w], or =, if it is the
+ * first. */
 void adn_tile_outer(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n,
-                    float *sum);
+                    bool is_first, float *sum);
 
 /* `count` rows cut into tiles, all nearly alike: how many; where tile t begins. */
 static inline size_t tile_count(size_t count)

@@ -4,7 +4,7 @@
 #include <omp.h>
 #include <string.h>
 
-#include "device/cpu/fast_norm.h"
+#include "device/cpu/fast_moments.h"
 #include "device/cpu/fast_panel.h"
 #include "device/cpu/fast_wino.h"
 
@@ -147,7 +147,7 @@ static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
     c.dst = args->p[ADN_DST];
     if (args->p[ADN_SUMS] != NULL) c.parts = c.m + team * c.d->m_floats;
     run_product(&c);
-    if (c.parts != NULL) adn_norm_add_up(args->p[ADN_SUMS], c.parts, c.d->n_chunk, c.d->map.v.o);
+    if (c.parts != NULL) adn_moments_add_up(args->p[ADN_SUMS], c.parts, c.d->n_chunk, c.d->map.v.o);
     return ADN_OK;
 }
 
@@ -210,7 +210,7 @@ static void outer(const wino *d, const float *v, const float *w, size_t n_tile, 
 
     for (size_t k = 0; k < tile_count(c); k++) {
         size_t i = tile_begin(c, k), n_row = tile_begin(c, k + 1) - i;
-        adn_tile_outer(n_row, v + i, d->offset, w, n_tile, sums + i * TILE_WIDTH);
+        adn_tile_outer(n_row, v + i, d->offset, w, n_tile, false, sums + i * TILE_WIDTH);
     }
 }
 

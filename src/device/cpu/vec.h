@@ -13,6 +13,12 @@ enum { LANES = 16 };
 #define vec_store  _mm512_storeu_ps
 #define vec_spread _mm512_set1_ps
 #define vec_fma    _mm512_fmadd_ps
+#define vec_zip_low(a, b)                                                                          \
+    _mm512_permutex2var_ps(                                                                        \
+        a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b)
+#define vec_zip_high(a, b)                                                                         \
+    _mm512_permutex2var_ps(                                                                        \
+        a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b)
 
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
@@ -27,10 +33,12 @@ enum { LANES = 8 };
 typedef float vec __attribute__((vector_size(16)));
 typedef float adn_vec_anywhere __attribute__((vector_size(16), aligned(4), may_alias));
 enum { LANES = 4 };
-#define vec_load(p)      ((vec) * (const adn_vec_anywhere *)(p))
-#define vec_store(p, v)  (*(adn_vec_anywhere *)(p) = (v))
-#define vec_spread(x)    ((vec){(x), (x), (x), (x)})
-#define vec_fma(a, b, c) ((a) * (b) + (c))
+#define vec_load(p)        ((vec) * (const adn_vec_anywhere *)(p))
+#define vec_store(p, v)    (*(adn_vec_anywhere *)(p) = (v))
+#define vec_spread(x)      ((vec){(x), (x), (x), (x)})
+#define vec_fma(a, b, c)   ((a) * (b) + (c))
+#define vec_zip_low(a, b)  ((vec){(a)[0], (b)[0], (a)[1], (b)[1]})
+#define vec_zip_high(a, b) ((vec){(a)[2], (b)[2], (a)[3], (b)[3]})
 #endif
 
 #define VEC_INLINE static inline __attribute__((always_inline))
@@ -67,6 +75,46 @@ VEC_INLINE void vec_store_some(float *p, vec v, size_t n)
     float all[LANES];
     vec_store(all, v);
     memcpy(p, all, n * sizeof(*all));
+}
+
+/* Turns a square of LANES rows. */
+VEC_INLINE void vec_turn(vec rows[LANES])
+{
+#ifdef vec_zip_low
+    /* After each round of zipping rows k and k + LANES / 2, the bits of rows' and columns' numbers
+     * have moved round by one. */
+    vec zipped[LANES];
+
+    _Pragma("GCC unroll 4") for (size_t done = 1; done < LANES; done *= 2)
+    {
+        _Pragma("GCC unroll 8") for (size_t k = 0; k < LANES / 2; k++)
+        {
+            zipped[2 * k] = vec_zip_low(rows[k], rows[k + LANES / 2]);
+            zipped[2 * k + 1] = vec_zip_high(rows[k], rows[k + LANES / 2]);
+        }
+        _Pragma("GCC unroll 16") for (size_t k = 0; k < LANES; k++) rows[k] = zipped[k];
+    }
+#else
+    /* Here a zip stays in halves of a vector: two rounds, then the halves change places. */
+    vec half[LANES]; /* [k]: of rows k / 4 * 4 and on, column k % 4, then column k % 4 + 4 */
+
+    _Pragma("GCC unroll 2") for (size_t k = 0; k < LANES; k += 4)
+    {
+        vec even_low = _mm256_unpacklo_ps(rows[k], rows[k + 2]);
+        vec even_high = _mm256_unpackhi_ps(rows[k], rows[k + 2]);
+        vec odd_low = _mm256_unpacklo_ps(rows[k + 1], rows[k + 3]);
+        vec odd_high = _mm256_unpackhi_ps(rows[k + 1], rows[k + 3]);
+        half[k] = _mm256_unpacklo_ps(even_low, odd_low);
+        half[k + 1] = _mm256_unpackhi_ps(even_low, odd_low);
+        half[k + 2] = _mm256_unpacklo_ps(even_high, odd_high);
+        half[k + 3] = _mm256_unpackhi_ps(even_high, odd_high);
+    }
+    _Pragma("GCC unroll 4") for (size_t k = 0; k < 4; k++)
+    {
+        rows[k] = _mm256_permute2f128_ps(half[k], half[k + 4], 0x20);
+        rows[k + 4] = _mm256_permute2f128_ps(half[k], half[k + 4], 0x31);
+    }
+#endif
 }
 
 #endif
