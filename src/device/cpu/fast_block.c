@@ -10,11 +10,6 @@ enum { BLOCK_FLOATS = 40960 };
  * so that they fall into different sets of the cache. */
 enum { NARROW = 15 };
 
-static size_t parts(size_t count, size_t of)
-{
-    return (count + of - 1) / of;
-}
-
 static void cut(adn_blocks *d, size_t room)
 {
     const adn_conv *v = &d->v;
@@ -28,11 +23,11 @@ static void cut(adn_blocks *d, size_t room)
     } else {
         size_t fit = ADN_MAX(BLOCK_FLOATS / d->row, v->kernel) - border,
                most = ADN_MIN(room / v->w_out, fit);
-        d->rows = parts(v->h_out, parts(v->h_out, ADN_MAX(most, 1)));
+        d->rows = fast_parts(v->h_out, fast_parts(v->h_out, ADN_MAX(most, 1)));
     }
     d->h_pad = d->rows + border;
-    d->n_row_block = parts(v->h_out, d->rows);
-    d->n_block = parts(v->n, d->images) * d->n_row_block;
+    d->n_row_block = fast_parts(v->h_out, d->rows);
+    d->n_block = fast_parts(v->n, d->images) * d->n_row_block;
     d->n_pixel = d->images * d->rows * v->w_out;
     d->buffer = fast_round_up(d->images * d->h_pad * d->row, FAST_LINE);
 }
@@ -44,7 +39,7 @@ adn_blocks *adn_blocks_create(const adn_conv *v, size_t room)
 
     s.n_tap = is_narrow ? v->kernel : v->kernel * v->kernel;
     s.n_in = is_narrow ? v->kernel * v->c : v->c;
-    s.pixel = is_narrow ? v->c : fast_round_up(v->c, FAST_LINE) | FAST_LINE;
+    s.pixel = is_narrow ? v->c : fast_odd_lines(v->c);
     s.row = (v->w_out + v->kernel - 1) * s.pixel;
     cut(&s, room);
 

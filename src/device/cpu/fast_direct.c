@@ -78,13 +78,13 @@ static void product(const direct *d, const product_call *c)
 {
     /* Fewer blocks than threads: several share each and take some panels. */
     size_t n_block = d->blocks->n_block, team = (size_t)omp_get_max_threads();
-    size_t n_share = ADN_MIN((team + n_block - 1) / n_block, d->n_panel);
+    size_t n_share = ADN_MIN(fast_parts(team, n_block), d->n_panel);
 
 #pragma omp parallel for schedule(static)
     for (size_t task = 0; task < n_block * n_share; task++) {
         size_t share = task % n_share;
-        block_product(d, c, task / n_share, share * d->n_panel / n_share,
-                      (share + 1) * d->n_panel / n_share);
+        block_product(d, c, task / n_share, fast_share_begin(d->n_panel, n_share, share),
+                      fast_share_begin(d->n_panel, n_share, share + 1));
     }
 }
 
@@ -207,8 +207,8 @@ static adn_status run_grad_param(const adn_cpu_op *op, const adn_op_args *args)
         size_t team = (size_t)omp_get_num_threads(), me = (size_t)omp_get_thread_num();
         float *buffer = (float *)args->p[ADN_WORKSPACE] + me * share_floats(d);
         float *packed = buffer + d->blocks->buffer;
-        const share s = {n * me / team, n * (me + 1) / team, buffer, packed,
-                         packed + packed_floats(d)};
+        const share s = {fast_share_begin(n, team, me), fast_share_begin(n, team, me + 1), buffer,
+                         packed, packed + packed_floats(d)};
         grad_share(d, args, &s);
     }
     return ADN_OK;
@@ -244,7 +244,7 @@ adn_status adn_direct_plan(adn_cpu_op *op)
     op->impl = d;
     op->impl_free = direct_free;
     const adn_conv v = conv_of(desc);
-    *d = (direct){panels, NULL, (v.o + TILE_WIDTH - 1) / TILE_WIDTH};
+    *d = (direct){panels, NULL, fast_parts(v.o, TILE_WIDTH)};
     d->blocks = adn_blocks_create(&v, desc->kind == ADN_OP_CONV_GRAD_PARAM ? GRAD_PIXELS : PIXELS);
     if (d->blocks == NULL)
         return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan"); /* the caller frees op */

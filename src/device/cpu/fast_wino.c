@@ -28,16 +28,6 @@ typedef struct wino {
     size_t *offset;                 /* [chunk] of a tile in a position of V */
 } wino;
 
-static size_t odd_lines(size_t floats)
-{
-    return fast_round_up(floats, FAST_LINE) | FAST_LINE;
-}
-
-static size_t parts(size_t count, size_t of)
-{
-    return (count + of - 1) / of;
-}
-
 /* --- forward, and gradients of inputs, which are forward with turned weights */
 
 typedef struct product_call {
@@ -78,8 +68,9 @@ static void take_panels(const wino *d, const float *weight, size_t first, size_t
 static void chunk_product(const product_call *c, size_t chunk)
 {
     const wino *d = c->d;
-    size_t me = (size_t)omp_get_thread_num(), first = chunk * d->map.n_tile / d->n_chunk;
-    size_t n = (chunk + 1) * d->map.n_tile / d->n_chunk - first;
+    size_t me = (size_t)omp_get_thread_num(),
+           first = fast_share_begin(d->map.n_tile, d->n_chunk, chunk);
+    size_t n = fast_share_begin(d->map.n_tile, d->n_chunk, chunk + 1) - first;
     adn_wino_map v = d->v, m = d->m;
 
     float *sum = c->parts == NULL ? NULL : c->parts + chunk * 2 * d->map.v.o;
@@ -175,10 +166,10 @@ static void plan_product(adn_cpu_op *op, wino *d)
 {
     size_t team = (size_t)omp_get_max_threads(), c = d->map.v.c, width = d->group * TILE_WIDTH;
 
-    d->m.row = odd_lines(width);
-    d->m.stride = odd_lines(d->chunk * d->m.row);
+    d->m.row = fast_odd_lines(width);
+    d->m.stride = fast_odd_lines(d->chunk * d->m.row);
     d->m_floats = WINO_POSITIONS * d->m.stride;
-    d->plane = odd_lines(c * TILE_WIDTH);
+    d->plane = fast_odd_lines(c * TILE_WIDTH);
     d->u_floats = WINO_POSITIONS * d->plane;
     size_t floats =
         u_floats(d, team) + team * (d->v_floats + d->m_floats) + d->n_chunk * 2 * d->map.v.o;
@@ -249,8 +240,8 @@ static void run_grad(const grad_call *c)
 
 #pragma omp parallel
     for (size_t chunk = 0; chunk < d->n_chunk; chunk++) {
-        size_t first = chunk * d->map.n_tile / d->n_chunk;
-        size_t n = (chunk + 1) * d->map.n_tile / d->n_chunk - first;
+        size_t first = fast_share_begin(d->map.n_tile, d->n_chunk, chunk);
+        size_t n = fast_share_begin(d->map.n_tile, d->n_chunk, chunk + 1) - first;
 #pragma omp for schedule(static)
         for (size_t t = 0; t < n; t++) {
             const adn_wino_map v = {c->v + t * d->v.row, d->v.stride, d->v.row};
@@ -284,9 +275,9 @@ static void plan_grad(adn_cpu_op *op, wino *d)
 {
     size_t team = (size_t)omp_get_max_threads();
 
-    d->plane = odd_lines(d->map.v.c * TILE_WIDTH);
+    d->plane = fast_odd_lines(d->map.v.c * TILE_WIDTH);
     d->u_floats = WINO_POSITIONS * d->plane;
-    d->grad_plane = odd_lines(d->chunk * TILE_WIDTH);
+    d->grad_plane = fast_odd_lines(d->chunk * TILE_WIDTH);
     d->grad_floats = WINO_POSITIONS * d->grad_plane;
     size_t n_sum = d->n_chunk == 1 ? team * d->group : d->n_panel;
     op->base.workspace_bytes =
@@ -320,12 +311,12 @@ static void cut(wino *d, bool is_grad)
     size_t small = is_grad ? GRAD_CHUNK_SMALL : CHUNK_SMALL;
     size_t fit = CHUNK_FLOATS / (WINO_POSITIONS * d->v.row);
 
-    d->n_chunk = parts(n, fit >= CHUNK_SMALL ? ADN_MAX(fit, small) : CHUNK_LARGE);
+    d->n_chunk = fast_parts(n, fit >= CHUNK_SMALL ? ADN_MAX(fit, small) : CHUNK_LARGE);
     if (!is_grad) d->n_chunk = ADN_MIN(n, fast_round_up(d->n_chunk, team));
-    d->chunk = parts(n, d->n_chunk);
+    d->chunk = fast_parts(n, d->n_chunk);
     d->is_fly = d->n_chunk <= team;
     d->group = ADN_MAX(1, ADN_MIN(outputs / TILE_WIDTH, d->n_panel / team));
-    d->n_group = parts(d->n_panel, d->group);
+    d->n_group = fast_parts(d->n_panel, d->group);
 }
 
 adn_status adn_wino_plan(adn_cpu_op *op)
@@ -339,15 +330,16 @@ adn_status adn_wino_plan(adn_cpu_op *op)
         return ADN_END;
     if (desc->u.conv.algo == ADN_CONV_DIRECT || (desc->u.conv.algo == ADN_CONV_AUTO && !pays(&v)))
         return ADN_END;
-    wino s = {
-        .map = {.v = v, .tiles_y = parts(v.h_out, WINO_TILE), .tiles_x = parts(v.w_out, WINO_TILE)},
-        .panels = panels,
-        .n_panel = parts(v.o, TILE_WIDTH)};
+    wino s = {.map = {.v = v,
+                      .tiles_y = fast_parts(v.h_out, WINO_TILE),
+                      .tiles_x = fast_parts(v.w_out, WINO_TILE)},
+              .panels = panels,
+              .n_panel = fast_parts(v.o, TILE_WIDTH)};
     s.map.n_tile = v.n * s.map.tiles_y * s.map.tiles_x;
     op->base.macs = (double)(WINO_POSITIONS * s.map.n_tile) * (double)(v.c * v.o);
-    s.v.row = odd_lines(v.c);
+    s.v.row = fast_odd_lines(v.c);
     cut(&s, is_grad);
-    s.v.stride = odd_lines(s.chunk * s.v.row);
+    s.v.stride = fast_odd_lines(s.chunk * s.v.row);
     s.v_floats = WINO_POSITIONS * s.v.stride;
 
     size_t zeros = fast_round_up(v.c, FAST_LINE);
