@@ -104,6 +104,8 @@ START_TEST(cuts_and_blocks_that_do_not_fit_the_net_are_refused)
     p.conf->model.n_cut = 1;
     ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
     ck_assert_ptr_nonnull(strstr(adn_test_log(), "3 entries, the cuts make 2 blocks"));
+    p.conf->n_block = 1;
+    ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
     ck_assert(plan.n_block == 0);
     clear(&p);
 }
