@@ -237,3 +237,15 @@ for name in whole halves; do # blocks write their rows as they come; what follow
 done
 cmp whole.csv halves.csv || fail "stop and resume has other rows than no stop"
 echo "ok: stop_and_resume_equals_no_stop"
+
+# --- on fewer cores than it began with: the same teams, so the same bits
+expect begin_on_all_cores 0 "" "$adonis" train a.yaml mode=bp until=1ep name=teams
+threads=$(sed -n 's/.*- threads: \([0-9]*\) .*/\1/p' runs/teams/config.resolved.yaml)
+if [ "$threads" -ge 2 ]; then
+    sed -i 's/"state": "finished"/"state": "stopped"/' runs/teams/status.json # as a kill behind its last save
+    core=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//')
+    expect teams_stay_on_fewer_cores 0 "block 0 began with $threads threads; this machine gives 1 cores" \
+        taskset -c "$core" "$adonis" train a.yaml mode=bp until=1ep name=teams
+else
+    echo "skipped: one core, of which there are no fewer"
+fi

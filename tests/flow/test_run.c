@@ -212,6 +212,29 @@ START_TEST(a_batch_larger_than_the_set_is_one_short_batch)
 }
 END_TEST
 
+/* The first loss is of the initial weights: a mean of cross entropies, linear in the smoothing. */
+START_TEST(label_smoothing_reaches_the_heads_and_not_the_classifier)
+{
+    static const char *const smoothing[] = {"aux.label_smoothing=0", "aux.label_smoothing=0.1",
+                                            "aux.label_smoothing=0.2"};
+    tiny_run t[3];
+
+    for (int k = 0; k < 3; k++) {
+        const char *const overrides[] = {"until=1st", "eval.every=inf", smoothing[k], NULL};
+        run_rows(48, overrides, &t[k]);
+    }
+    for (int j = 0; j < 3; j++) {
+        double loss[3];
+        for (int k = 0; k < 3; k++) loss[k] = row_of(&t[k], j, 1)->train_loss;
+        ck_assert_double_eq_tol(loss[2] - loss[0], 2 * (loss[1] - loss[0]), 1e-6);
+        if (j < 2)
+            ck_assert_double_gt(fabs(loss[1] - loss[0]), 1e-4);
+        else
+            ck_assert_double_eq(loss[1], loss[0]);
+    }
+}
+END_TEST
+
 /* The n-th failing call of the device, then of our allocator, from n = 1 on: the right status,
  * nothing leaks. */
 static adn_status whole(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev)
@@ -279,6 +302,7 @@ int main(void)
     tcase_add_test(tc, drop_last_leaves_the_short_batch_out);
     tcase_add_test(tc, an_unfinished_last_epoch_has_rows_and_a_test);
     tcase_add_test(tc, a_batch_larger_than_the_set_is_one_short_batch);
+    tcase_add_test(tc, label_smoothing_reaches_the_heads_and_not_the_classifier);
     tcase_add_test(tc, every_failing_call_gives_its_status_and_leaks_nothing);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);

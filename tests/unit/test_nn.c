@@ -117,6 +117,18 @@ START_TEST(a_pool_that_opens_a_block_is_run_by_the_block_before)
 }
 END_TEST
 
+START_TEST(a_name_that_no_net_has_is_refused)
+{
+    adn_model m = {.n_unit = -1};
+    int64_t live = adn_alloc_live();
+
+    adn_test_log_clear();
+    ck_assert_int_eq(adn_model_create(&(adn_model_conf){.name = "dgl5"}, &m), ADN_BADCONF);
+    ck_assert_ptr_nonnull(strstr(adn_test_log(), "no net is called 'dgl5'"));
+    ck_assert(m.n_unit == -1 && adn_alloc_live() == live);
+}
+END_TEST
+
 /* --- layer by layer */
 
 static const char *kind_text(const adn_layer *l)
@@ -365,6 +377,7 @@ int main(void)
     tcase_add_test(tc, the_zoo_has_the_parameters_and_multiply_adds_that_others_count);
     tcase_add_test(tc, the_heads_cost_what_the_authors_heads_cost);
     tcase_add_test(tc, a_pool_that_opens_a_block_is_run_by_the_block_before);
+    tcase_add_test(tc, a_name_that_no_net_has_is_refused);
     tcase_add_test(tc, units_become_layers);
     tcase_add_test(tc, heads_are_built_as_the_authors_are);
     tcase_add_test(tc, pools_run_inside_the_norm_that_they_read);

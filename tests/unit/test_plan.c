@@ -104,6 +104,8 @@ START_TEST(cuts_and_blocks_that_do_not_fit_the_net_are_refused)
     p.conf->model.n_cut = 1;
     ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
     ck_assert_ptr_nonnull(strstr(adn_test_log(), "3 entries, the cuts make 2 blocks"));
+    p.conf->n_block = 1;
+    ck_assert_int_eq(adn_plan_create(p.conf, &p.data, &plan), ADN_BADCONF);
     ck_assert(plan.n_block == 0);
     clear(&p);
 }
@@ -112,10 +114,15 @@ END_TEST
 START_TEST(a_block_with_a_head_of_its_own_gets_it)
 {
     planned p;
-    plan_it(&p, 32, 8, "model.cuts=[1,3];blocks=[{}, {aux: {kind: mlp, hidden: 2}}, {}]");
+    plan_it(&p, 32, 8,
+            "model.cuts=[1,3];aux.label_smoothing=0.1;"
+            "blocks=[{}, {aux: {kind: mlp, hidden: 2, label_smoothing: 0.2}}, {}]");
     const adn_layers *l[] = {&p.plan.blocks[0].spec.layers, &p.plan.blocks[1].spec.layers};
     ck_assert_str_eq(l[0]->layer[l[0]->n - 1].name, "aux.0.fc1");
     ck_assert_str_eq(l[1]->layer[l[1]->n - 1].name, "aux.1.fc3");
+    static const double smoothing[] = {0.1, 0.2, 0}; /* the classifier's labels are hard */
+    for (int j = 0; j < 3; j++)
+        ck_assert_double_eq(p.plan.blocks[j].spec.label_smoothing, smoothing[j]);
     clear(&p);
 }
 END_TEST
