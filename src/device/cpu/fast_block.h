@@ -13,6 +13,18 @@ typedef struct adn_conv {
     size_t n, h, w, c, h_out, w_out, o, kernel, pad;
 } adn_conv;
 
+/* What a pass runs: a convolution's own sizes, or for gradients of inputs those of the one that
+ * carries gradients back. */
+static inline adn_conv adn_conv_of(const adn_op_desc *d)
+{
+    adn_conv v = {(size_t)d->src.n, (size_t)d->src.h,         (size_t)d->src.w,
+                  (size_t)d->src.c, (size_t)d->dst.h,         (size_t)d->dst.w,
+                  (size_t)d->dst.c, (size_t)d->u.conv.kernel, (size_t)d->u.conv.pad};
+
+    if (d->kind != ADN_OP_CONV_GRAD_SRC) return v;
+    return (adn_conv){v.n, v.h_out, v.w_out, v.o, v.h, v.w, v.c, v.kernel, v.kernel - 1 - v.pad};
+}
+
 typedef struct adn_blocks {
     adn_conv v;
     size_t n_tap, n_in;          /* taps, inputs of each; a narrow map's row of taps is one */

@@ -17,16 +17,6 @@ typedef struct direct {
     size_t n_panel;
 } direct;
 
-static adn_conv conv_of(const adn_op_desc *d)
-{
-    adn_conv v = {(size_t)d->src.n, (size_t)d->src.h,         (size_t)d->src.w,
-                  (size_t)d->src.c, (size_t)d->dst.h,         (size_t)d->dst.w,
-                  (size_t)d->dst.c, (size_t)d->u.conv.kernel, (size_t)d->u.conv.pad};
-
-    if (d->kind != ADN_OP_CONV_GRAD_SRC) return v;
-    return (adn_conv){v.n, v.h_out, v.w_out, v.o, v.h, v.w, v.c, v.kernel, v.kernel - 1 - v.pad};
-}
-
 /* A block's pixels, one panel of outputs. */
 static void panel_product(const direct *d, const adn_block *k, const float *x, const float *weight,
                           const float *bias, float *dst, size_t panel)
@@ -182,7 +172,7 @@ static void grad_share(const direct *d, const adn_op_args *args, const share *s)
         grad_block(d, args, s, &k);
     }
     if (grad_bias == NULL) return;
-    for (size_t p = (s->from + b->n_tap - 1) / b->n_tap; p * b->n_tap < s->to; p++)
+    for (size_t p = fast_parts(s->from, b->n_tap); p * b->n_tap < s->to; p++)
         memcpy(grad_bias + p * width, s->sum + (p - first) * width,
                ADN_MIN(width, b->v.o - p * width) * sizeof(*grad_bias));
 }
@@ -243,7 +233,7 @@ adn_status adn_direct_plan(adn_cpu_op *op)
     if (d == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan");
     op->impl = d;
     op->impl_free = direct_free;
-    const adn_conv v = conv_of(desc);
+    const adn_conv v = adn_conv_of(desc);
     *d = (direct){panels, NULL, fast_parts(v.o, TILE_WIDTH)};
     d->blocks = adn_blocks_create(&v, desc->kind == ADN_OP_CONV_GRAD_PARAM ? GRAD_PIXELS : PIXELS);
     if (d->blocks == NULL)

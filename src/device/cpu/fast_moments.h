@@ -13,7 +13,7 @@ enum { MOMENTS_ROWS = 512 };
 
 static inline size_t moments_n_part(size_t n)
 {
-    return (n + MOMENTS_ROWS - 1) / MOMENTS_ROWS;
+    return fast_parts(n, MOMENTS_ROWS);
 }
 
 /* sum[c], square[c] += of n rows, `stride` floats apart. */

@@ -56,7 +56,7 @@ static map map_of(const adn_op_desc *d, void *workspace)
         m.w = (size_t)d->src.w;
         least = m.has_max && m.avg_w % 2 == 1 ? 2 * m.avg_w : ADN_MAX(m.avg_w, least);
     }
-    m.n = (m.n_pixel + m.h * m.w - 1) / (m.h * m.w);
+    m.n = fast_parts(m.n_pixel, m.h * m.w);
     m.piece = ADN_MIN(ADN_MAX(PIECE_FLOATS / (m.h * m.c) / least, 1) * least, m.w);
     m.sums = workspace;
     if (workspace == NULL) return m;

@@ -55,7 +55,7 @@ adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
     p->n_tap = is_conv ? kernel * kernel : 1;
     p->n_in = (size_t)fwd->src.c * (is_conv ? 1 : (size_t)fwd->src.h * (size_t)fwd->src.w);
     p->n_out = (size_t)fwd->dst.c;
-    p->n_panel = (p->n_out + TILE_WIDTH - 1) / TILE_WIDTH;
+    p->n_panel = fast_parts(p->n_out, TILE_WIDTH);
     l->base.bytes = p->n_panel * p->n_tap * p->n_in * TILE_WIDTH * sizeof(float);
     l->base.algo = "panels";
     l->impl = p;
@@ -67,7 +67,7 @@ adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
 
 static size_t back_panels(const adn_panels *p)
 {
-    return (p->n_in + TILE_WIDTH - 1) / TILE_WIDTH;
+    return fast_parts(p->n_in, TILE_WIDTH);
 }
 
 size_t adn_panels_back_floats(const adn_panels *p)

@@ -48,7 +48,7 @@ void adn_tile_outer(size_t n_row, const float *x, const size_t *offset, const fl
 /* `count` rows cut into tiles, all nearly alike: how many; where tile t begins. */
 static inline size_t tile_count(size_t count)
 {
-    return (count + TILE_ROWS - 1) / TILE_ROWS;
+    return fast_parts(count, TILE_ROWS);
 }
 
 static inline size_t tile_begin(size_t count, size_t t)

@@ -194,14 +194,15 @@ typedef struct grad_call {
         *sums; /* [panel][position][input][width]; with a single chunk, of each thread a group's */
 } grad_call;
 
-/* sums of a position += V' W over a chunk's tiles. */
-static void outer(const wino *d, const float *v, const float *w, size_t n_tile, float *sums)
+/* sums of a position += V' W over a chunk's tiles; of the first chunk, =. */
+static void outer(const wino *d, const float *v, const float *w, size_t n_tile, bool is_first,
+                  float *sums)
 {
     size_t c = d->map.v.c;
 
     for (size_t k = 0; k < tile_count(c); k++) {
         size_t i = tile_begin(c, k), n_row = tile_begin(c, k + 1) - i;
-        adn_tile_outer(n_row, v + i, d->offset, w, n_tile, false, sums + i * TILE_WIDTH);
+        adn_tile_outer(n_row, v + i, d->offset, w, n_tile, is_first, sums + i * TILE_WIDTH);
     }
 }
 
@@ -223,10 +224,8 @@ static void grad_group(const grad_call *c, size_t chunk, size_t first, size_t n_
     }
     for (size_t p = 0; p < WINO_POSITIONS; p++) {
         for (size_t k = 0; k < n_panel; k++) {
-            float *sum = sums + k * d->u_floats + p * d->plane;
-            if (chunk == 0) memset(sum, 0, weights * sizeof(*sum));
             outer(d, c->v + p * d->v.stride, w + k * d->grad_floats + p * d->grad_plane, n_tile,
-                  sum);
+                  chunk == 0, sums + k * d->u_floats + p * d->plane);
         }
     }
     for (size_t k = 0; k < n_panel && chunk + 1 == d->n_chunk; k++)
@@ -288,16 +287,6 @@ static void plan_grad(adn_cpu_op *op, wino *d)
 
 /* --- planning */
 
-static adn_conv conv_of(const adn_op_desc *d)
-{
-    adn_conv v = {(size_t)d->src.n,     (size_t)d->src.h, (size_t)d->src.w, (size_t)d->src.c,
-                  (size_t)d->dst.h,     (size_t)d->dst.w, (size_t)d->dst.c, 3,
-                  (size_t)d->u.conv.pad};
-
-    if (d->kind != ADN_OP_CONV_GRAD_SRC) return v;
-    return (adn_conv){v.n, v.h_out, v.w_out, v.o, v.h, v.w, v.c, 3, 2 - v.pad};
-}
-
 /* What `conv: auto` takes: where a tile's four rows and columns are used, and there are products
  * enough to pay for the transforms. */
 static bool pays(const adn_conv *v)
@@ -324,7 +313,7 @@ adn_status adn_wino_plan(adn_cpu_op *op)
     const adn_op_desc *desc = &op->base.desc;
     const adn_panels *panels = adn_panels_of(desc->layout);
     bool is_grad = desc->kind == ADN_OP_CONV_GRAD_PARAM;
-    const adn_conv v = conv_of(desc);
+    const adn_conv v = adn_conv_of(desc);
 
     if (panels == NULL || desc->u.conv.kernel != 3 || adn_shape_count(desc->src) == 0)
         return ADN_END;
