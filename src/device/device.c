@@ -101,6 +101,8 @@ size_t adn_type_bytes(adn_type t)
         return sizeof(float);
     case ADN_F64:
         return sizeof(double);
+    case ADN_BF16:
+        return 2;
     case ADN_U8:
         return 1;
     case ADN_I32:
@@ -132,9 +134,29 @@ static size_t avg_count(const adn_op_desc *d)
     return adn_shape_count((adn_shape){d->dst.n, d->u.norm.avg_h, d->u.norm.avg_w, d->dst.c});
 }
 
+bool adn_op_is_activation(adn_op_kind kind, adn_role role)
+{
+    switch (role) {
+    case ADN_SRC:
+        return kind != ADN_OP_NORMALISE;
+    case ADN_SRC2:
+    case ADN_DST:
+    case ADN_DST_MAX:
+    case ADN_DST_AVG:
+    case ADN_GRAD_DST:
+    case ADN_GRAD_MAX:
+    case ADN_GRAD_AVG:
+    case ADN_GRAD_SRC:
+        return true;
+    default:
+        return false;
+    }
+}
+
 size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
 {
-    size_t item = adn_type_bytes(d->type);
+    size_t item =
+        adn_type_bytes(adn_op_is_activation(d->kind, role) ? d->type : adn_param_type(d->type));
     size_t n_src = adn_shape_count(d->src) * item, n_dst = adn_shape_count(d->dst) * item;
 
     if (adn_op_infos[d->kind].role[role] == ADN_NONE) return 0;

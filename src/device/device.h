@@ -12,8 +12,13 @@
 #include "adonis/config.h" /* the algorithms a config may ask for */
 #include "core/core.h"
 
-typedef enum adn_type { ADN_F32, ADN_F64, ADN_U8, ADN_I32 } adn_type;
+typedef enum adn_type { ADN_F32, ADN_F64, ADN_BF16, ADN_U8, ADN_I32 } adn_type;
 size_t adn_type_bytes(adn_type t);
+/* Of parameters, their gradients and statistics, where activations are of type t. */
+static inline adn_type adn_param_type(adn_type t)
+{
+    return t == ADN_BF16 ? ADN_F32 : t;
+}
 
 typedef struct adn_shape {
     int n, h, w, c;
@@ -68,8 +73,9 @@ typedef enum adn_role {
 
 /* clang-format off */
 /* Each kind of operation: what it computes, then what it reads (R), writes (W), or both (RW).
- * Roles in brackets may be NULL. `type` is the descriptor's: activations, parameters and statistics
- * alike (ADN_F32 | ADN_F64). Gradients of parameters are sums over the batch.
+ * Roles in brackets may be NULL. The descriptor's `type` (ADN_F32 | ADN_F64 | ADN_BF16) is that of
+ * activations and their gradients; parameters, their gradients and statistics have its
+ * adn_param_type, and sums are formed in that. Gradients of parameters are sums over the batch.
  *
  * CONV_FWD        dst = src * weight + bias; sums for the norm behind it
  *                 R src weight [bias]  W dst [sums]
@@ -128,7 +134,7 @@ typedef struct adn_layout adn_layout;
 /* src and dst are the forward operation's shapes for the gradients too. SGD: src.c elements. */
 typedef struct adn_op_desc {
     adn_op_kind kind;
-    adn_type type;
+    adn_type type; /* of activations; SGD: of the arrays */
     adn_shape src, dst;
     union {
         struct {
@@ -172,6 +178,8 @@ typedef struct adn_op_info {
     bool optional[ADN_N_ROLE];
 } adn_op_info;
 extern const adn_op_info adn_op_infos[ADN_N_OP];
+/* The role holds activations, or gradients of some: elements of the descriptor's type. */
+bool adn_op_is_activation(adn_op_kind kind, adn_role role);
 /* Bytes that `role` must hold for this operation (workspace: 0, the plan says). */
 size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role);
 /* Multiply-adds of one run (convolutions and linear; 0 for the rest), and bytes that must move. */

@@ -49,13 +49,15 @@ static adn_status layout_create(adn_queue *q, const adn_op_desc *fwd, adn_layout
     if (l == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a layout");
     bool is_conv = fwd->kind == ADN_OP_CONV_FWD;
     l->base = (adn_layout){.dev = q->dev,
-                           .type = fwd->type,
+                           .type = adn_param_type(fwd->type),
                            .o = fwd->dst.c,
                            .i = fwd->src.c,
                            .kernel = is_conv ? fwd->u.conv.kernel : 0,
                            .h = fwd->src.h,
                            .w = fwd->src.w};
-    struct layout_call call = {l, adn_cpu_queue_isa(q), fwd};
+    adn_op_desc in_params = *fwd;
+    in_params.type = l->base.type;
+    struct layout_call call = {l, adn_cpu_queue_isa(q), &in_params};
     adn_status st = adn_cpu_queue_call(q, layout_on_worker, &call);
     if (st != ADN_OK) {
         layout_destroy(&l->base);
@@ -103,16 +105,22 @@ static void op_destroy(adn_op *base)
     adn_free(op);
 }
 
-static adn_status plan_on_worker(void *user)
+adn_status adn_cpu_choose(const adn_cpu_way *const *ways, adn_cpu_op *op)
 {
-    adn_cpu_op *op = user;
-    const adn_cpu_way *way = adn_cpu_queue_isa(op->base.queue)->ways[op->base.desc.kind];
+    const adn_cpu_way *way = ways[op->base.desc.kind];
     adn_status st = ADN_END;
     for (; st == ADN_END; way++) {
         op->base.algo = way->algo;
         st = way->plan(op);
     }
     return st;
+}
+
+static adn_status plan_on_worker(void *user)
+{
+    adn_cpu_op *op = user;
+    const adn_cpu_isa *isa = adn_cpu_queue_isa(op->base.queue);
+    return adn_cpu_choose(op->base.desc.type == ADN_BF16 ? isa->ways_bf16 : isa->ways, op);
 }
 
 static adn_status plan(adn_queue *q, const adn_op_desc *d, adn_op **out)

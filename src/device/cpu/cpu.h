@@ -3,6 +3,7 @@
 #ifndef ADN_CPU_H
 #define ADN_CPU_H
 
+#include "core/bf16.h"
 #include "device/device.h"
 
 typedef struct adn_cpu_op adn_cpu_op;
@@ -37,13 +38,15 @@ typedef struct adn_cpu_way {
 typedef struct adn_cpu_isa {
     const char *name; /* "v3": x86-64-v3, AVX2; "v4": AVX-512; "portable" */
     int lanes;        /* floats of a vector */
-    const adn_cpu_way
-        *ways[ADN_N_OP]; /* in order of preference, the loops last, then a NULL plan */
+    /* By kind, in order of preference, the loops last; of operations over bf16. */
+    const adn_cpu_way *const *ways, *const *ways_bf16;
     /* Fill a layout for this forward descriptor, in order of preference; ADN_END likewise. */
     adn_status (*const *layouts)(adn_cpu_layout *l, const adn_op_desc *fwd);
     float (*peak)(int rounds); /* fast.h */
     void (*moments)(double *sums, const float *x, size_t n, size_t c, float *parts);
     size_t moments_rows; /* fast_moments.h: a part for so many rows */
+    void (*widen)(float *dst, const adn_bf16 *src, size_t n);
+    void (*narrow)(adn_bf16 *dst, const float *src, size_t n);
 } adn_cpu_isa;
 
 /* cpu_isa.c: the k-th best that this machine runs (NULL: no more); the best, or what ADONIS_ISA
@@ -64,6 +67,11 @@ adn_ref_fn adn_ref_double(adn_op_kind kind);
 adn_status
 adn_ref_plan(adn_cpu_op *op); /* the loops as a way: takes every descriptor in the loops' layout */
 adn_status adn_ref_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
+
+/* cpu_widen.c: operations over bf16 by the first way that takes them over floats. */
+adn_status adn_widen_plan(adn_cpu_op *op);
+/* cpu.c: plans op by the first of the ways that takes it, on the worker. */
+adn_status adn_cpu_choose(const adn_cpu_way *const *ways, adn_cpu_op *op) ADN_MUST_USE;
 
 /* queue.c. Commands are copied in; a full queue makes the host wait. */
 adn_status adn_cpu_queue_create(adn_device *dev, const adn_queue_conf *conf, adn_queue **out);

@@ -18,10 +18,9 @@
  * tests/support/op_case.c, for every processor that this file and the fast ones are compiled for.
  * Empty batches and doubles go to the loops, or are nothing. */
 /* clang-format on */
+#include "device/cpu/act.h"
 #include "device/cpu/dnnl_conv.h"
-#include "device/cpu/fast.h"
 #include "device/cpu/fast_moments.h"
-#include "device/cpu/vec.h"
 
 /* ThreadSanitizer's builds run the loops alone: oneDNN and libgomp are not instrumented. */
 #ifdef ADN_TSAN
@@ -29,23 +28,52 @@
 #else
 #define FAST(...) __VA_ARGS__,
 #endif
-#define LOOPS                                                                                      \
-    {"loops", adn_ref_plan},                                                                       \
-    {                                                                                              \
-        NULL, NULL                                                                                 \
-    }
 
+#if defined(ADN_ACT_bf16)
+#define REST {"widened", adn_widen_plan}
+static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}) REST};
+static const adn_cpu_way linear[] = {REST};
+#else
+#define REST {"loops", adn_ref_plan}
 static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"matrix", adn_matrix_plan},
                                         {"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan})
-                                       LOOPS};
-static const adn_cpu_way linear[] = {FAST({"matrix", adn_matrix_plan}) LOOPS};
-static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) LOOPS};
-static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) LOOPS};
-static const adn_cpu_way elem[] = {FAST({"blocked", adn_fast_elem_plan}) LOOPS};
-static const adn_cpu_way loss[] = {LOOPS};
+                                       REST};
+static const adn_cpu_way linear[] = {FAST({"matrix", adn_matrix_plan}) REST};
+#endif
+#if defined(ADN_ACT_bf16)
+static const adn_cpu_way norm[] = {REST}, pool[]={REST}, elem[]={REST};
+#else
+static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) REST};
+static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) REST};
+static const adn_cpu_way elem[] = {FAST({"blocked", adn_fast_elem_plan}) REST};
+#endif
+static const adn_cpu_way loss[] = {REST};
 
+const adn_cpu_way *const adn_cpu_ways[ADN_N_OP] = {
+    [ADN_OP_CONV_FWD] = conv,
+    [ADN_OP_CONV_GRAD_SRC] = conv,
+    [ADN_OP_CONV_GRAD_PARAM] = conv,
+    [ADN_OP_LINEAR_FWD] = linear,
+    [ADN_OP_LINEAR_GRAD_SRC] = linear,
+    [ADN_OP_LINEAR_GRAD_PARAM] = linear,
+    [ADN_OP_NORM_FWD] = norm,
+    [ADN_OP_NORM_INFER] = norm,
+    [ADN_OP_NORM_GRAD] = norm,
+    [ADN_OP_RELU_FWD] = elem,
+    [ADN_OP_RELU_GRAD] = elem,
+    [ADN_OP_POOL_FWD] = pool,
+    [ADN_OP_POOL_GRAD] = pool,
+    [ADN_OP_ADD] = elem,
+    [ADN_OP_LOSS] = loss,
+    [ADN_OP_NORMALISE] = elem,
+    [ADN_OP_SGD] = elem,
+};
+
+#if !defined(ADN_ACT_bf16)
 static adn_status (*const layouts[])(adn_cpu_layout *l, const adn_op_desc *fwd) = {
     FAST(adn_direct_layout, adn_dnnl_layout) adn_ref_layout};
+
+extern const adn_cpu_way *const HOT(adn_cpu_ways_bf16)[ADN_N_OP];
 
 #define TEXT_OF(name) #name
 #define TEXT(name)    TEXT_OF(name)
@@ -53,28 +81,13 @@ static adn_status (*const layouts[])(adn_cpu_layout *l, const adn_op_desc *fwd) 
 const adn_cpu_isa HOT(adn_cpu_isa) = {
     .name = TEXT(ADN_ISA),
     .lanes = LANES,
-    .ways =
-        {
-            [ADN_OP_CONV_FWD] = conv,
-            [ADN_OP_CONV_GRAD_SRC] = conv,
-            [ADN_OP_CONV_GRAD_PARAM] = conv,
-            [ADN_OP_LINEAR_FWD] = linear,
-            [ADN_OP_LINEAR_GRAD_SRC] = linear,
-            [ADN_OP_LINEAR_GRAD_PARAM] = linear,
-            [ADN_OP_NORM_FWD] = norm,
-            [ADN_OP_NORM_INFER] = norm,
-            [ADN_OP_NORM_GRAD] = norm,
-            [ADN_OP_RELU_FWD] = elem,
-            [ADN_OP_RELU_GRAD] = elem,
-            [ADN_OP_POOL_FWD] = pool,
-            [ADN_OP_POOL_GRAD] = pool,
-            [ADN_OP_ADD] = elem,
-            [ADN_OP_LOSS] = loss,
-            [ADN_OP_NORMALISE] = elem,
-            [ADN_OP_SGD] = elem,
-        },
+    .ways = adn_cpu_ways,
+    .ways_bf16 = HOT(adn_cpu_ways_bf16),
     .layouts = layouts,
     .peak = adn_peak,
     .moments = adn_moments_of,
     .moments_rows = MOMENTS_ROWS,
+    .widen = adn_widen,
+    .narrow = adn_narrow,
 };
+#endif

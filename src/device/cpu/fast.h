@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/bf16.h"
 #include "device/cpu/cpu.h"
 
 /* Hot files are compiled for several processors (cpu.cmake); what they share gets the processor's
@@ -16,10 +17,8 @@
 #define adn_direct_plan     HOT(adn_direct_plan)
 #define adn_direct_layout   HOT(adn_direct_layout)
 #define adn_matrix_plan     HOT(adn_matrix_plan)
-#define adn_wino_plan       HOT(adn_wino_plan)
-#define adn_fast_norm_plan  HOT(adn_fast_norm_plan)
-#define adn_fast_pool_plan  HOT(adn_fast_pool_plan)
-#define adn_fast_elem_plan  HOT(adn_fast_elem_plan)
+#define adn_widen           HOT(adn_widen)
+#define adn_narrow          HOT(adn_narrow)
 #define adn_peak            HOT(adn_peak)
 
 /* The iterations of the loop that follows are independent: compilers vectorise it, at -O2 too. */
@@ -63,16 +62,14 @@ static inline void fast_zero_sums(const adn_op_desc *d, const adn_op_args *args)
     }
 }
 
-/* Convolutions of stride 1: products of our own, weights in panels. */
+/* Convolutions of stride 1 over floats: products of our own, weights in panels. */
 adn_status adn_direct_plan(adn_cpu_op *op);
 adn_status adn_matrix_plan(adn_cpu_op *op); /* linear layers, and convolutions of 1x1 */
-adn_status adn_wino_plan(adn_cpu_op *op);   /* 3x3 of stride 1, by Winograd's transforms */
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 
-/* Norms; 2x2 maxima and averages whose windows are all alike; relu, add, normalise, sgd. */
-adn_status adn_fast_norm_plan(adn_cpu_op *op);
-adn_status adn_fast_pool_plan(adn_cpu_op *op);
-adn_status adn_fast_elem_plan(adn_cpu_op *op);
+/* Between floats and bf16, by the calling thread's team. */
+void adn_widen(float *dst, const adn_bf16 *src, size_t n);
+void adn_narrow(adn_bf16 *dst, const float *src, size_t n);
 
 /* Multiply-adds from registers alone, `rounds` times so many; gives a number greater than 0. */
 enum {

@@ -1,7 +1,7 @@
 /* Element by element over flat arrays: ReLU, sums, pixels, the update of parameters. */
 #include <math.h>
 
-#include "device/cpu/fast.h"
+#include "device/cpu/act.h"
 
 enum { CHUNK = 16384 }; /* elements a thread takes at a time */
 
@@ -142,7 +142,7 @@ adn_status adn_fast_elem_plan(adn_cpu_op *op)
 {
     const adn_op_desc *d = &op->base.desc;
 
-    if (d->type != ADN_F32) return ADN_END;
+    if (d->type != ACT_TYPE) return ADN_END;
     switch (d->kind) {
     case ADN_OP_RELU_FWD:
         op->run = run_relu;

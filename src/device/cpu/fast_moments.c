@@ -3,14 +3,15 @@
 
 #include <string.h>
 
-void adn_moments_sum(float *restrict sum, float *restrict square, const float *restrict x, size_t n,
+void adn_moments_sum(float *restrict sum, float *restrict square, const act *restrict x, size_t n,
                      size_t stride, size_t c)
 {
     for (; n > 0; n--, x += stride) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
-            sum[i] += x[i];
-            square[i] += x[i] * x[i];
+            float at = act_get(x[i]);
+            sum[i] += at;
+            square[i] += at * at;
         }
     }
 }
@@ -22,13 +23,13 @@ void adn_moments_add_up(double *sums, const float *parts, size_t n, size_t c)
         for (size_t i = 0; i < 2 * c; i++) sums[i] += (double)parts[k * 2 * c + i];
 }
 
-static void sum_rows_about(float *restrict sum, float *restrict square, const float *restrict x,
-                           const float *restrict about, size_t n, size_t c)
+static void sum_rows_about(float *restrict sum, float *restrict square, const act *restrict x,
+                           const act *restrict about, size_t n, size_t c)
 {
     for (; n > 0; n--, x += c) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
-            float off = x[i] - about[i];
+            float off = act_get(x[i]) - act_get(about[i]);
             sum[i] += off;
             square[i] += off * off;
         }
@@ -36,7 +37,7 @@ static void sum_rows_about(float *restrict sum, float *restrict square, const fl
 }
 
 /* Floats hold sums about the first row, so that a mean far from zero costs no digits. */
-void adn_moments_of(double *sums, const float *x, size_t n, size_t c, float *parts)
+void adn_moments_of(double *sums, const act *x, size_t n, size_t c, float *parts)
 {
 #pragma omp parallel for schedule(static)
     for (size_t k = 0; k < moments_n_part(n); k++) {
@@ -47,7 +48,7 @@ void adn_moments_of(double *sums, const float *x, size_t n, size_t c, float *par
     }
     adn_moments_add_up(sums, parts, moments_n_part(n), c);
     for (size_t i = 0; i < c; i++) {
-        double about = (double)x[i], all = (double)n * about;
+        double about = (double)act_get(x[i]), all = (double)n * about;
         sums[c + i] += about * (2 * sums[i] + all);
         sums[i] += all;
     }

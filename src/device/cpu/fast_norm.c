@@ -354,7 +354,7 @@ static adn_status run_grad(const adn_cpu_op *op, const adn_op_args *args)
 adn_status adn_fast_norm_plan(adn_cpu_op *op)
 {
     const adn_op_desc *d = &op->base.desc;
-    if (d->type != ADN_F32 || adn_shape_count(d->src) == 0) return ADN_END;
+    if (d->type != ACT_TYPE || adn_shape_count(d->src) == 0) return ADN_END;
     const map m = map_of(d, NULL);
 
     op->base.workspace_bytes = workspace_bytes(&m);

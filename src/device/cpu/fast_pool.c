@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "device/cpu/vec.h"
-
 /* Bytes of a vector's lanes. */
 typedef uint8_t vec_bytes __attribute__((vector_size(LANES)));
 
@@ -187,7 +185,7 @@ adn_status adn_fast_pool_plan(adn_cpu_op *op)
     bool is_fwd = d->kind == ADN_OP_POOL_FWD, is_max = d->u.pool.kind == ADN_POOL_MAX;
     int kernel = d->u.pool.kernel;
 
-    if (d->type != ADN_F32 || adn_shape_count(d->src) == 0 || adn_shape_count(d->dst) == 0)
+    if (d->type != ACT_TYPE || adn_shape_count(d->src) == 0 || adn_shape_count(d->dst) == 0)
         return ADN_END;
     if (d->u.pool.kind == ADN_POOL_ADAPTIVE_AVG) {
         if (d->src.h % d->dst.h != 0 || d->src.w % d->dst.w != 0) return ADN_END;

@@ -3,12 +3,12 @@
 #ifndef ADN_FAST_POOL_H
 #define ADN_FAST_POOL_H
 
-#include "device/cpu/fast.h"
+#include "device/cpu/act.h"
 
-#define adn_pool_max          HOT(adn_pool_max)
-#define adn_pool_max_grad     HOT(adn_pool_max_grad)
-#define adn_pool_average      HOT(adn_pool_average)
-#define adn_pool_average_grad HOT(adn_pool_average_grad)
+#define adn_pool_max          ACT(adn_pool_max)
+#define adn_pool_max_grad     ACT(adn_pool_max_grad)
+#define adn_pool_average      ACT(adn_pool_average)
+#define adn_pool_average_grad ACT(adn_pool_average_grad)
 
 /* dst: w pooled pixels, the maxima of 2x2 of two rows; index may be NULL. */
 void adn_pool_max(float *restrict dst, uint8_t *restrict index, const float *restrict top,

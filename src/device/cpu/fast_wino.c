@@ -32,8 +32,9 @@ typedef struct wino {
 
 typedef struct product_call {
     const wino *d;
-    const float *src, *weight, *bias;
-    float *dst;
+    const act *src;
+    const float *weight, *bias;
+    act *dst;
     float *u, *v, *m; /* weights' transforms; of each thread: V, and the products */
     float *parts;     /* [n_chunk][2][o]: sums of dst; NULL: not wanted */
 } product_call;
@@ -185,7 +186,7 @@ static void plan_product(adn_cpu_op *op, wino *d)
 
 typedef struct grad_call {
     const wino *d;
-    const float *src, *grad;
+    const act *src, *grad;
     float *grad_weight;
     double *bias; /* [n_panel][width]: sums of grad */
     float *v;     /* of all threads together */
@@ -332,11 +333,11 @@ adn_status adn_wino_plan(adn_cpu_op *op)
     s.v_floats = WINO_POSITIONS * s.v.stride;
 
     size_t zeros = fast_round_up(v.c, FAST_LINE);
-    wino *d = adn_alloc(sizeof(*d) + s.chunk * sizeof(*d->offset) + zeros * sizeof(float));
+    wino *d = adn_alloc(sizeof(*d) + s.chunk * sizeof(*d->offset) + zeros * sizeof(act));
     if (d == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan");
     *d = s;
     d->offset = (size_t *)(d + 1);
-    d->map.zeros = (const float *)(d->offset + d->chunk);
+    d->map.zeros = (const act *)(d->offset + d->chunk);
     for (size_t t = 0; t < d->chunk; t++) d->offset[t] = t * d->v.row;
     op->impl = d;
     op->impl_free = adn_free;

@@ -13,14 +13,15 @@
 #ifndef ADN_FAST_WINO_H
 #define ADN_FAST_WINO_H
 
+#include "device/cpu/act.h"
 #include "device/cpu/fast_block.h"
 #include "device/cpu/fast_tile.h"
 
-#define adn_wino_take_src    HOT(adn_wino_take_src)
-#define adn_wino_give_dst    HOT(adn_wino_give_dst)
-#define adn_wino_take_grad   HOT(adn_wino_take_grad)
-#define adn_wino_take_weight HOT(adn_wino_take_weight)
-#define adn_wino_give_weight HOT(adn_wino_give_weight)
+#define adn_wino_take_src    ACT(adn_wino_take_src)
+#define adn_wino_give_dst    ACT(adn_wino_give_dst)
+#define adn_wino_take_grad   ACT(adn_wino_take_grad)
+#define adn_wino_take_weight ACT(adn_wino_take_weight)
+#define adn_wino_give_weight ACT(adn_wino_give_weight)
 
 enum { WINO_POINTS = 6, WINO_POSITIONS = 36, WINO_TILE = 4, WEIGHTS_OF_KERNEL = 9 };
 
@@ -28,7 +29,7 @@ enum { WINO_POINTS = 6, WINO_POSITIONS = 36, WINO_TILE = 4, WEIGHTS_OF_KERNEL = 
 typedef struct adn_wino {
     adn_conv v;
     size_t tiles_y, tiles_x, n_tile;
-    const float *zeros; /* [c]: what lies outside the map */
+    const act *zeros; /* [c]: what lies outside the map */
 } adn_wino;
 
 /* Transformed maps: position p of tile t (of some) is [p stride + t row .. + c]. Both are odd
@@ -39,7 +40,7 @@ typedef struct adn_wino_map {
 } adn_wino_map;
 
 /* V of tiles first .. first + n. to->row holds whole vectors. */
-void adn_wino_take_src(const adn_wino *w, const float *src, size_t first, size_t n,
+void adn_wino_take_src(const adn_wino *w, const act *src, size_t first, size_t n,
                        const adn_wino_map *to);
 
 /* dst of tiles first .. first + n, outputs `output` .. + n_output (whole vectors but for the last
@@ -48,13 +49,14 @@ void adn_wino_take_src(const adn_wino *w, const float *src, size_t first, size_t
 typedef struct adn_wino_dst {
     size_t first, n, output, n_output;
     const float *bias;
-    float *dst, *sum, *square;
+    act *dst;
+    float *sum, *square;
 } adn_wino_dst;
 void adn_wino_give_dst(const adn_wino *w, const adn_wino_map *from, const adn_wino_dst *d);
 
 /* W of the same tiles for the panel that begins at `output`: to[p plane + t WIDTH + k]. Zero beyond
  * the last output. total[WIDTH] += the gradients themselves. */
-void adn_wino_take_grad(const adn_wino *w, const float *grad, size_t first, size_t n, size_t output,
+void adn_wino_take_grad(const adn_wino *w, const act *grad, size_t first, size_t n, size_t output,
                         float *to, size_t plane, float *total);
 
 /* U of one panel: panel [9][n_in][WIDTH] -> to[p plane + i WIDTH + k]; and dg from sums that lie

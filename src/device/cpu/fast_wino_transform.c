@@ -103,7 +103,7 @@ static tile tile_at(const adn_wino *w, size_t t)
 
 /* One vector of channels, n_lane of them, that begins i floats behind the 36 pointers; on the way
  * to positions `stride` floats apart. */
-VEC_INLINE void take_tile(const float *const from[WINO_POSITIONS], size_t i, size_t n_lane,
+VEC_INLINE void take_tile(const act *const from[WINO_POSITIONS], size_t i, size_t n_lane,
                           float *to, size_t stride)
 {
     vec half[WINO_POINTS][WINO_POINTS]; /* [column][point of rows] */
@@ -112,8 +112,8 @@ VEC_INLINE void take_tile(const float *const from[WINO_POSITIONS], size_t i, siz
         vec d[WINO_POINTS];
         UNROLL(6)
         {
-            const float *at = from[k * WINO_POINTS + column] + i;
-            d[k] = n_lane == LANES ? vec_load(at) : vec_load_some(at, n_lane);
+            const act *at = from[k * WINO_POINTS + column] + i;
+            d[k] = n_lane == LANES ? act_load(at) : act_load_some(at, n_lane);
         }
         take_six(d, half[column]);
     }
@@ -126,8 +126,8 @@ VEC_INLINE void take_tile(const float *const from[WINO_POSITIONS], size_t i, siz
 }
 
 /* Where the channels of a tile's 36 inputs lie: in the map, or the zeros around it. */
-static void find_inputs(const adn_wino *w, const float *src, tile t,
-                        const float *from[WINO_POSITIONS])
+static void find_inputs(const adn_wino *w, const act *src, tile t,
+                        const act *from[WINO_POSITIONS])
 {
     const adn_conv *v = &w->v;
 
@@ -138,14 +138,14 @@ static void find_inputs(const adn_wino *w, const float *src, tile t,
     }
 }
 
-void adn_wino_take_src(const adn_wino *w, const float *src, size_t first, size_t n,
+void adn_wino_take_src(const adn_wino *w, const act *src, size_t first, size_t n,
                        const adn_wino_map *to)
 {
     size_t c = w->v.c, whole = c / LANES * LANES;
     tile in = tile_at(w, first);
 
     for (size_t t = 0; t < n; t++, in = tile_next(w, in)) {
-        const float *from[WINO_POSITIONS];
+        const act *from[WINO_POSITIONS];
         float *at = to->at + t * to->row;
         find_inputs(w, src, in, from);
         for (size_t i = 0; i < whole; i += LANES) take_tile(from, i, LANES, at + i, to->stride);
@@ -177,15 +177,15 @@ typedef struct moments {
 } moments;
 
 /* Stores h rows of w outputs, n_lane channels of each. */
-VEC_INLINE void store_tile(vec y[WINO_TILE][WINO_TILE], float *dst, size_t row, size_t pixel,
+VEC_INLINE void store_tile(vec y[WINO_TILE][WINO_TILE], act *dst, size_t row, size_t pixel,
                            size_t h, size_t w, size_t n_lane, moments *m)
 {
     for (size_t i = 0; i < h; i++) {
         for (size_t j = 0; j < w; j++) {
             if (n_lane == LANES)
-                vec_store(dst + i * row + j * pixel, y[i][j]);
+                act_store(dst + i * row + j * pixel, y[i][j]);
             else
-                vec_store_some(dst + i * row + j * pixel, y[i][j], n_lane);
+                act_store_some(dst + i * row + j * pixel, y[i][j], n_lane);
             m->sum = m->sum + y[i][j];
             m->square = vec_fma(y[i][j], y[i][j], m->square);
         }
@@ -204,7 +204,7 @@ VEC_INLINE void give_vector(const adn_wino *w, const adn_wino_map *from, const a
 
     for (size_t t = 0; t < d->n; t++, at = tile_next(w, at)) {
         size_t h = v->h_out - at.y, wide = v->w_out - at.x;
-        float *to = d->dst + ((at.image * v->h_out + at.y) * v->w_out + at.x) * v->o + output;
+        act *to = d->dst + ((at.image * v->h_out + at.y) * v->w_out + at.x) * v->o + output;
         vec y[WINO_TILE][WINO_TILE];
         give_tile(from->at + t * from->row + output - d->output, from->stride, bias, y);
         if (h >= WINO_TILE && wide >= WINO_TILE)
@@ -247,15 +247,15 @@ VEC_INLINE void take_grad_tile(vec y[WINO_TILE][WINO_TILE], float *to, size_t pl
 }
 
 /* The gradients of h rows of w outputs, zero elsewhere. */
-VEC_INLINE void load_grads(const float *from, size_t row, size_t pixel, size_t h, size_t w,
+VEC_INLINE void load_grads(const act *from, size_t row, size_t pixel, size_t h, size_t w,
                            size_t n_lane, vec y[WINO_TILE][WINO_TILE])
 {
     for (size_t i = 0; i < WINO_TILE; i++) {
         for (size_t j = 0; j < WINO_TILE; j++) {
-            const float *at = from + i * row + j * pixel;
+            const act *at = from + i * row + j * pixel;
             y[i][j] = vec_spread(0);
             if (i < h && j < w)
-                y[i][j] = n_lane == LANES ? vec_load(at) : vec_load_some(at, n_lane);
+                y[i][j] = n_lane == LANES ? act_load(at) : act_load_some(at, n_lane);
         }
     }
 }
@@ -269,7 +269,7 @@ VEC_INLINE vec sum_of(vec y[WINO_TILE][WINO_TILE])
 }
 
 /* A vector of outputs, all tiles. */
-VEC_INLINE void take_grad_vector(const adn_wino *w, const float *grad, size_t first, size_t n,
+VEC_INLINE void take_grad_vector(const adn_wino *w, const act *grad, size_t first, size_t n,
                                  size_t output, size_t n_lane, float *to, size_t plane,
                                  float *total)
 {
@@ -279,7 +279,7 @@ VEC_INLINE void take_grad_vector(const adn_wino *w, const float *grad, size_t fi
 
     for (size_t t = 0; t < n; t++, at = tile_next(w, at)) {
         size_t h = v->h_out - at.y, wide = v->w_out - at.x, row = v->w_out * v->o;
-        const float *from = grad + ((at.image * v->h_out + at.y) * v->w_out + at.x) * v->o + output;
+        const act *from = grad + ((at.image * v->h_out + at.y) * v->w_out + at.x) * v->o + output;
         vec y[WINO_TILE][WINO_TILE];
         if (h >= WINO_TILE && wide >= WINO_TILE)
             load_grads(from, row, v->o, WINO_TILE, WINO_TILE, n_lane, y);
@@ -291,7 +291,7 @@ VEC_INLINE void take_grad_vector(const adn_wino *w, const float *grad, size_t fi
     vec_store(total, sum);
 }
 
-void adn_wino_take_grad(const adn_wino *w, const float *grad, size_t first, size_t n, size_t output,
+void adn_wino_take_grad(const adn_wino *w, const act *grad, size_t first, size_t n, size_t output,
                         float *to, size_t plane, float *total)
 {
     for (size_t k = 0; k < TILE_WIDTH; k += LANES) {

@@ -43,6 +43,10 @@ enum { LANES = 4 };
 
 #define VEC_INLINE static inline __attribute__((always_inline))
 
+/* The lanes' bits, and halves of them. */
+typedef uint32_t vec_bits __attribute__((vector_size(sizeof(vec))));
+typedef uint16_t vec_half __attribute__((vector_size(sizeof(vec) / 2)));
+
 /* Comparing vectors gives all bits or none a lane; one of two by such a mask. */
 typedef int32_t vec_mask __attribute__((vector_size(sizeof(vec))));
 
