@@ -50,6 +50,8 @@ typedef struct adn_unit_conf {
 
 typedef enum adn_cuts_kind { ADN_CUTS_LIST, ADN_CUTS_EVERY, ADN_CUTS_AUTO } adn_cuts_kind;
 typedef enum adn_init { ADN_INIT_TORCH, ADN_INIT_KAIMING, ADN_INIT_XAVIER } adn_init;
+/* Of activations and their gradients; parameters, statistics and sums are fp32. */
+typedef enum adn_precision { ADN_PRECISION_FP32, ADN_PRECISION_BF16 } adn_precision;
 typedef enum adn_conv_algo { ADN_CONV_AUTO, ADN_CONV_DIRECT, ADN_CONV_WINOGRAD } adn_conv_algo;
 typedef enum adn_head_kind {
     ADN_HEAD_LINEAR,
@@ -114,6 +116,7 @@ typedef struct adn_config {
     const char *runs;
     uint64_t seed;
     adn_mode mode;
+    adn_precision precision;
     adn_duration until;
     adn_data_conf data;
     adn_model_conf model;

@@ -52,8 +52,9 @@ const adn_key adn_schema[] = {
     {"schedule", ADN_KEY_WORD, "threads", WORDS(NOW("threads", 0), LATER("virtual")),
      .help = "who decides which stage takes its next step"},
     {"draw", ADN_KEY_LATER, .help = "how the virtual schedule draws: clock | random"},
-    {"precision", ADN_KEY_WORD, "fp32", WORDS(NOW("fp32", 0), LATER("tf32"), LATER("bf16")),
-     .help = "of weights, activations and gradients"},
+    {"precision", ADN_KEY_WORD, "fp32", AT(precision),
+     WORDS(NOW("fp32", ADN_PRECISION_FP32), LATER("tf32"), NOW("bf16", ADN_PRECISION_BF16)),
+     .help = "of activations and their gradients; weights, statistics and losses are fp32"},
     {"until", ADN_KEY_DURATION, "50ep", AT(until), FROM(0, 1e9), .is_lo_open = true,
      .units = EP_ST_S, .help = "when each stage is done, by its own clock"},
 

@@ -24,7 +24,8 @@ static adn_at dst_buffer(adn_build *b, int i)
 
 static adn_at vector_buffer(adn_build *b, int i)
 {
-    return adn_build_buffer(b, (size_t)adn_build_shape(b, i + 1).c * adn_type_bytes(b->net->type));
+    return adn_build_buffer(b, (size_t)adn_build_shape(b, i + 1).c *
+                                   adn_type_bytes(adn_param_type(b->net->type)));
 }
 
 /* In place over the incoming gradient, where nobody else reads it and it is the first gradient of

@@ -150,7 +150,7 @@ adn_status adn_net_find_bad(adn_net *net, const char **out)
 
 adn_net_sizes adn_net_size(const adn_net *net)
 {
-    size_t item = adn_type_bytes(net->type);
+    size_t item = adn_type_bytes(adn_param_type(net->type));
     adn_net_sizes s = {.param_bytes = net->n_param * item,
                        .grad_bytes = net->n_param * item,
                        .activation_bytes = net->activation_bytes,

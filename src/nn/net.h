@@ -64,7 +64,7 @@ typedef struct adn_layer_tensors {
 struct adn_net {
     adn_queue *queue;
     adn_device *dev;
-    adn_type type;
+    adn_type type; /* of activations */
     adn_conv_algo conv;
     adn_net_spec spec; /* a copy that owns its layers */
     adn_shape *shapes; /* of each value for one sample: [layers.n + 1] */

@@ -96,7 +96,7 @@ enum { ADN_MAX_BATCHES = 6 };
 typedef struct adn_net_conf {
     const adn_net_spec *spec;               /* borrowed while creating */
     adn_queue *queue;                       /* borrowed */
-    adn_type type;                          /* ADN_F32 | ADN_F64 */
+    adn_type type;                          /* of activations: ADN_F32 | ADN_F64 | ADN_BF16 */
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the first is the full batch: it fixes the layouts */
     int n_batches;
     adn_conv_algo conv;
@@ -106,8 +106,8 @@ typedef struct adn_net_conf {
 adn_status adn_net_create(const adn_net_conf *conf, adn_net **out) ADN_MUST_USE;
 void adn_net_destroy(adn_net *net);
 
-/* A parameter or running statistic. Parameters lie in one array of `type`, so do their gradients
- * and momenta. */
+/* A parameter or running statistic. Parameters lie in one array of `type`'s adn_param_type, so
+ * do their gradients and momenta. */
 typedef struct adn_tensor {
     char name[64]; /* "unit3.conv.weight" */
     bool is_stat;  /* running_mean, running_var: not learned */

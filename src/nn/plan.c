@@ -81,7 +81,7 @@ done:
 
 static void *address(adn_net *net, const adn_net_plan *p, adn_at at)
 {
-    size_t item = adn_type_bytes(net->type);
+    size_t item = adn_type_bytes(adn_param_type(net->type));
 
     switch (at.place) {
     case ADN_AT_BUFFER:

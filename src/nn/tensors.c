@@ -75,7 +75,7 @@ static adn_status add_tensors(adn_net *net, int i, int n_full)
 /* Elements that a tensor takes in its array: whole cache lines. */
 static size_t room(const adn_net *net, const adn_tensor *t)
 {
-    size_t item = adn_type_bytes(net->type);
+    size_t item = adn_type_bytes(adn_param_type(net->type));
     size_t bytes = t->layout != NULL ? t->layout->bytes : t->count * item;
     return (bytes + 63) / 64 * 64 / item;
 }
@@ -109,7 +109,7 @@ adn_status adn_net_tensors_create(adn_net *net, const adn_net_conf *conf)
 {
     adn_status st = ADN_NOMEM;
     int n_layer = net->spec.layers.n;
-    size_t item = adn_type_bytes(net->type);
+    size_t item = adn_type_bytes(adn_param_type(net->type));
 
     net->layer_tensors = adn_alloc((size_t)n_layer * sizeof(*net->layer_tensors));
     net->tensors = adn_alloc((size_t)n_layer * 4 * sizeof(*net->tensors));
@@ -167,7 +167,7 @@ void *adn_net_grads(adn_net *net)
 static char *address(adn_net *net, const adn_tensor *t, const void *base)
 {
     char *array = t->is_stat ? net->stats : (char *)(uintptr_t)base;
-    return array + t->offset * adn_type_bytes(net->type);
+    return array + t->offset * adn_type_bytes(adn_param_type(net->type));
 }
 
 adn_status adn_net_export(adn_net *net, int i, const void *base, double *dst)
@@ -179,9 +179,12 @@ adn_status adn_net_export(adn_net *net, int i, const void *base, double *dst)
 
     if (t->layout != NULL) return ops->param_export(net->queue, t->layout, dst, src);
     /* Widens in place from the end: a double is never shorter than what it comes from. */
-    ADN_TRY(st, ops->download(net->queue, dst, src, t->count * adn_type_bytes(net->type)), done);
+    ADN_TRY(
+        st,
+        ops->download(net->queue, dst, src, t->count * adn_type_bytes(adn_param_type(net->type))),
+        done);
     ADN_TRY(st, ops->queue_sync(net->queue), done);
-    if (net->type == ADN_F32)
+    if (adn_param_type(net->type) == ADN_F32)
         for (size_t k = t->count; k-- > 0;) {
             float f;
             memcpy(&f, (const char *)dst + k * sizeof(f), sizeof(f));
@@ -196,14 +199,14 @@ adn_status adn_net_import(adn_net *net, int i, void *base, const double *src)
     const adn_tensor *t = &net->tensors[i];
     const adn_device_ops *ops = net->dev->ops;
     char *dst = address(net, t, base);
-    size_t bytes = t->count * adn_type_bytes(net->type);
+    size_t bytes = t->count * adn_type_bytes(adn_param_type(net->type));
     adn_status st;
 
     if (t->layout != NULL) return ops->param_import(net->queue, t->layout, dst, src);
     void *host = adn_alloc(bytes);
     if (host == NULL) return ADN_FAIL(ADN_NOMEM, "%s: no memory", t->name);
     for (size_t k = 0; k < t->count; k++) {
-        if (net->type == ADN_F32)
+        if (adn_param_type(net->type) == ADN_F32)
             ((float *)host)[k] = (float)src[k];
         else
             ((double *)host)[k] = src[k];

@@ -101,8 +101,7 @@ static double peak_rss_mib(void)
 
 static adn_status create_run(bench *b, int n_step)
 {
-    adn_run_conf rc = {
-        .plan = &b->plan, .data = &b->data, .dev = b->dev, .type = ADN_F32, .max_steps = n_step};
+    adn_run_conf rc = {.plan = &b->plan, .data = &b->data, .dev = b->dev, .max_steps = n_step};
     return adn_run_create(&rc, &b->run);
 }
 

@@ -26,7 +26,6 @@ static adn_status stand(standing *s, const adn_config *conf, const adn_run_conf 
     rc.plan = &s->plan;
     rc.data = &s->data;
     rc.dev = s->dev;
-    rc.type = ADN_F32;
     st = adn_run_create(&rc, &s->run);
 done:
     return st;

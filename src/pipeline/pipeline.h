@@ -28,6 +28,7 @@ typedef struct adn_plan {
     adn_shape image; /* n = batch */
     int classes;
     int n_train, n_test;
+    adn_type type;                      /* of activations */
     int batch, short_batch, short_test; /* 0: the last batch is a full one */
     int epoch_batches, test_batches;
     int64_t epoch_samples;
@@ -55,10 +56,9 @@ adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data,
 typedef struct adn_run adn_run;
 typedef struct adn_saver adn_saver;
 typedef struct adn_run_conf {
-    const adn_plan *plan;         /* borrowed */
-    const adn_dataset_pair *data; /* borrowed */
-    adn_device *dev;              /* borrowed */
-    adn_type type;
+    const adn_plan *plan;          /* borrowed */
+    const adn_dataset_pair *data;  /* borrowed */
+    adn_device *dev;               /* borrowed */
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
     bool (*must_stop)(void *user); /* asked between source steps; NULL: never */

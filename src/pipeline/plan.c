@@ -101,7 +101,8 @@ adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
                   .classes = train->classes,
                   .n_train = train->n,
                   .n_test = data->test.n,
-                  .batch = conf->data.batch};
+                  .batch = conf->data.batch,
+                  .type = conf->precision == ADN_PRECISION_BF16 ? ADN_BF16 : ADN_F32};
 
     ADN_TRY(st, adn_model_create(&conf->model, &p.model), fail);
     ADN_TRY(st, plan_cuts(&p), fail);
@@ -137,7 +138,7 @@ adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)
     return (adn_edge_conf){.dev = dev,
                            .n_slot = {n, ADN_MIN(n, 2)},
                            .shape = edge == 0 ? p->image : p->blocks[edge - 1].emits,
-                           .type = edge == 0 ? ADN_U8 : ADN_F32};
+                           .type = edge == 0 ? ADN_U8 : p->type};
 }
 
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,

@@ -12,7 +12,7 @@ static adn_status create_stage(adn_run *r, int j)
                         .spec = &p->blocks[j].spec,
                         .dev = r->dev,
                         .queue = p->blocks[j].queue,
-                        .type = r->conf.type,
+                        .type = p->type,
                         .n_batches = p->n_batches,
                         .conv = conf->model.conv,
                         .optim = &conf->optim,
@@ -47,7 +47,6 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
     }
     for (int j = 0; j < n; j++) {
         adn_edge_conf edge = adn_plan_edge(r->plan, r->dev, j);
-        if (j > 0) edge.type = conf->type;
         r->workers[j] = (adn_worker){.run = r, .block = j};
         if (conf->jitter != 0) r->workers[j].jitter = conf->jitter * 31 + (uint64_t)j;
         ADN_TRY(st, create_stage(r, j), fail);

@@ -152,7 +152,6 @@ adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
     adn_run_conf rc = {.plan = &s->plan,
                        .data = &s->data,
                        .dev = s->dev,
-                       .type = ADN_F32,
                        .must_stop = tells->must_stop,
                        .on_row = tells->on_row,
                        .on_save = tells->on_save,

@@ -38,7 +38,9 @@ adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
     memcpy(net.batches, conf->batches, sizeof(net.batches));
     ADN_TRY(st, adn_net_create(&net, &s->net), fail);
     size_t n_decay, n_param = adn_net_n_param(s->net, &n_decay);
-    ADN_TRY(st, adn_optim_create(s->queue, conf->type, n_param, n_decay, conf->optim, &s->optim),
+    ADN_TRY(st,
+            adn_optim_create(s->queue, adn_param_type(conf->type), n_param, n_decay, conf->optim,
+                             &s->optim),
             fail);
     void *results = NULL, *halt = NULL;
     ADN_TRY(st, ops->alloc(conf->dev, N_RESULT * sizeof(*s->results), &results), fail);

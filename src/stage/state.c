@@ -51,7 +51,7 @@ static adn_status put_tensor(adn_stage *s, writing *w, int i, const void *base)
     for (int d = 0; d < t->n_dim; d++) dst->dim[d] = t->dim[d];
     w->n++;
     adn_status st = adn_net_export(s->net, i, base, values);
-    if (st != ADN_OK || s->type != ADN_F32) return st;
+    if (st != ADN_OK || adn_param_type(s->type) != ADN_F32) return st;
     dst->type = ADN_ST_F32;
     for (size_t k = 0; k < t->count; k++) { /* narrows in place from the front */
         float f = (float)values[k];

@@ -83,7 +83,7 @@ static void check_case(const op_case *c, void *user)
 
     (void)user;
     if (is_f64 && c->is_integer) return; /* nothing new */
-    op_data_init(&start, c, 7);
+    op_data_init(&start, c, OP_SEED);
     op_data_copy(&wanted, &start, c);
     op_run_loops(c, &wanted);
     for (int i = 0; i < all.n; i++)
@@ -96,6 +96,12 @@ static void check_case(const op_case *c, void *user)
 START_TEST(each_operation_agrees_with_its_loop)
 {
     op_cases_each((adn_op_kind)_i, ADN_F32, check_case, NULL);
+}
+END_TEST
+
+START_TEST(each_operation_over_bf16_agrees_with_its_loop)
+{
+    op_cases_each((adn_op_kind)_i, ADN_BF16, check_case, NULL);
 }
 END_TEST
 
@@ -132,8 +138,10 @@ static void check_empty(const op_case *c, void *user)
 START_TEST(an_empty_batch_touches_nothing_and_its_sums_are_zero)
 {
     for (int i = 0; i < all.n; i++)
-        for (adn_op_kind kind = 0; kind < ADN_N_OP; kind++)
+        for (adn_op_kind kind = 0; kind < ADN_N_OP; kind++) {
             op_cases_each(kind, ADN_F32, check_empty, all.one[i].queues[1]);
+            op_cases_each(kind, ADN_BF16, check_empty, all.one[i].queues[1]);
+        }
 }
 END_TEST
 
@@ -222,6 +230,7 @@ int main(void)
     tcase_add_loop_test(rows, every_kind_has_its_rows, 0, ADN_N_OP);
     tcase_set_timeout(ops, 0);
     tcase_add_loop_test(ops, each_operation_agrees_with_its_loop, 0, ADN_N_OP);
+    tcase_add_loop_test(ops, each_operation_over_bf16_agrees_with_its_loop, 0, ADN_N_OP);
     tcase_add_loop_test(ops, each_operation_in_double_is_its_loop, 0, ADN_N_OP);
     tcase_add_test(ops, an_empty_batch_touches_nothing_and_its_sums_are_zero);
     tcase_add_test(rest, weights_come_back_from_their_layout_and_fill_all_of_it);

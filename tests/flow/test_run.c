@@ -43,7 +43,7 @@ START_TEST(a_step_allocates_nothing)
     ck_assert_int_eq(adn_plan_create(conf, &data, &plan), ADN_OK);
     ck_assert_int_eq(adn_cpu_open(&dev), ADN_OK);
     adn_run_conf rc = {
-        .plan = &plan, .data = &data, .dev = dev, .type = ADN_F32, .must_stop = count_calls};
+        .plan = &plan, .data = &data, .dev = dev, .must_stop = count_calls};
     ck_assert_int_eq(adn_run_create(&rc, &run), ADN_OK);
     n_asked = 0;
     ck_assert_int_eq(adn_run_threads(run), ADN_OK);
@@ -244,7 +244,7 @@ static adn_status whole(const adn_config *conf, const adn_dataset_pair *data, ad
     adn_run *run = NULL;
 
     ADN_TRY(st, adn_plan_create(conf, data, &plan), done);
-    adn_run_conf rc = {.plan = &plan, .data = data, .dev = dev, .type = ADN_F32};
+    adn_run_conf rc = {.plan = &plan, .data = data, .dev = dev};
     ADN_TRY(st, adn_run_create(&rc, &run), done);
     st = adn_run_threads(run);
 done:

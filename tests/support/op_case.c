@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bf16.h"
 #include "core/rng.h"
 #include "device/cpu/cpu.h"
 
@@ -136,6 +137,16 @@ static adn_op_desc in_double(const op_case *c, adn_cpu_layout *l)
     return d;
 }
 
+static bool is_bf16(const op_case *c, adn_role role)
+{
+    return c->desc.type == ADN_BF16 && adn_op_is_activation(c->desc.kind, role);
+}
+
+static double in_bf16(double number)
+{
+    return adn_bf16_float(adn_bf16_of((float)number));
+}
+
 static double draw_number(const op_case *c, adn_role role, adn_draw d)
 {
     double unit = adn_rng_unit(d.u[0]), number = 2 * unit - 1;
@@ -145,7 +156,7 @@ static double draw_number(const op_case *c, adn_role role, adn_draw d)
     if (role == ADN_DST) return ADN_MAX(number, 0); /* of a ReLU */
     if (role == ADN_SRC && c->desc.kind == ADN_OP_NORM_FWD)
         number += 2; /* a mean that is no smaller than what varies */
-    return (float)number;
+    return is_bf16(c, role) ? in_bf16(number) : (float)number;
 }
 
 static adn_label draw_label(const op_case *c, adn_draw d)
@@ -333,6 +344,9 @@ static double norm_gain(const op_case *c, const op_data *data, size_t k)
     return 1 + 3 * gain * fabs(((double *)data->p[ADN_WEIGHT])[i]);
 }
 
+/* Half a unit in a bf16's last place, at most, as a share of the number. */
+static const double BF16_HALF = 1.0 / 256;
+
 static void compare_reals(const op_case *c, adn_role role, const op_data *got,
                           const op_data *wanted, const op_tolerance *t)
 {
@@ -341,14 +355,19 @@ static void compare_reals(const op_case *c, adn_role role, const op_data *got,
     double length = sum_length(c, role), absolute = t->absolute, relative = t->relative;
     bool is_normed = (role == ADN_DST || role == ADN_DST_MAX || role == ADN_DST_AVG) &&
                      (c->desc.kind == ADN_OP_NORM_FWD || c->desc.kind == ADN_OP_NORM_INFER);
+    double coarse = is_bf16(c, role) ? BF16_HALF : 0;
 
-    if (c->is_integer && t->is_exact_on_integers && role != ADN_SUMS) absolute = relative = 0;
+    bool is_exact = c->is_integer && t->is_exact_on_integers && role != ADN_SUMS;
+    if (is_exact) absolute = relative = 0;
     if (role == ADN_SUMS) relative *= 4; /* squares double the error, floats add them up */
     if (c->is_integer && op_has_layout(c->desc.kind)) absolute *= 9; /* products of up to 3 x 3 */
     for (size_t k = 0; k < got->count[role]; k++) {
         if (isnan(a[k]) && isnan(b[k])) continue;
         if (is_normed) length = norm_gain(c, wanted, k);
-        double most = unit * (relative * fabs(b[k]) + absolute * length);
+        double most = unit * (relative * fabs(b[k]) + absolute * length) + coarse * fabs(b[k]);
+        /* Such an average is one of elements that were rounded. */
+        if (is_normed && role == ADN_DST_AVG) most += coarse * length;
+        if (is_exact && coarse > 0 && a[k] != in_bf16(b[k])) most = -1;
         if (a[k] == b[k] || fabs(a[k] - b[k]) <= most)
             continue; /* Check writes a file at each assert */
         ck_abort_msg("%s: role %d, item %zu of %zu: %.9g, the loops say %.9g (at most %.3g apart)",
@@ -370,6 +389,29 @@ static void compare_results(const op_case *c, const op_data *got, const op_data 
                   "%s: loss %.9g, the loops say %.9g", op_case_text(c), a->loss_sum, b->loss_sum);
 }
 
+/* Elements that differ may be alike once they are rounded: then either may be the largest. */
+static void compare_choices(const op_case *c, const op_data *got, const op_data *wanted)
+{
+    op_case whole = *c;
+    op_data map;
+    size_t n_c = (size_t)c->desc.src.c, w = (size_t)c->desc.src.w;
+
+    whole.desc.u.norm.is_pooled_only = false;
+    op_data_init(&map, &whole, OP_SEED);
+    op_run_loops(&whole, &map);
+    for (size_t k = 0; k < got->count[ADN_INDEX]; k++) {
+        size_t tap = ((const uint8_t *)got->p[ADN_INDEX])[k];
+        size_t x = k / n_c % (w / 2) * 2 + tap % 2, y = k / n_c / (w / 2) * 2 + tap / 2;
+        double most = ((const double *)wanted->p[ADN_DST_MAX])[k];
+        double chosen =
+            tap > 3 ? NAN : ((const double *)map.p[ADN_DST])[(y * w + x) * n_c + k % n_c];
+        if (!(fabs(chosen - most) <= 2 * BF16_HALF * fabs(most) + 1e-5))
+            ck_abort_msg("%s: index %zu is %zu: %.9g, the largest is %.9g", op_case_text(c), k, tap,
+                         chosen, most);
+    }
+    op_data_clear(&map);
+}
+
 void op_data_compare(const op_case *c, const op_data *got, const op_data *wanted, const char *algo)
 {
     const op_tolerance *t = op_tolerance_of(c->desc.kind, algo);
@@ -381,6 +423,8 @@ void op_data_compare(const op_case *c, const op_data *got, const op_data *wanted
             compare_reals(c, r, got, wanted, t);
         else if (r == ADN_RESULT)
             compare_results(c, got, wanted, t);
+        else if (r == ADN_INDEX && c->desc.type == ADN_BF16 && is_norm(c->desc.kind))
+            compare_choices(c, got, wanted);
         else
             ck_assert_msg(memcmp(got->p[r], wanted->p[r], got->count[r] * item_bytes(c, r)) == 0,
                           "%s: role %d differs from the loops'", op_case_text(c), (int)r);

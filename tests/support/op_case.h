@@ -40,6 +40,7 @@ void op_data_init(op_data *data, const op_case *c,
                   uint64_t seed); /* what is only written holds OP_UNSET */
 void op_data_copy(op_data *to, const op_data *from, const op_case *c);
 void op_data_clear(op_data *data);
+enum { OP_SEED = 7 }; /* of cases that are compared */
 enum { OP_UNSET = -77, OP_UNSET_INDEX = 0xee };
 
 /* The loops in double. */

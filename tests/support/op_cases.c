@@ -318,7 +318,10 @@ const char *op_case_text(const op_case *c)
     adn_shape a = d->src, b = d->dst;
     int n =
         snprintf(text, sizeof(text), "%s %s %dx%dx%dx%d -> %dx%dx%dx%d", adn_op_infos[d->kind].name,
-                 d->type == ADN_F64 ? "f64" : "f32", a.n, a.h, a.w, a.c, b.n, b.h, b.w, b.c);
+                 d->type == ADN_F64    ? "f64"
+                 : d->type == ADN_BF16 ? "bf16"
+                                       : "f32",
+                 a.n, a.h, a.w, a.c, b.n, b.h, b.w, b.c);
     char *at = text + n;
     size_t room = sizeof(text) - (size_t)n;
 

@@ -4,6 +4,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "core/bf16.h"
+
 enum { GUARD = 256, GUARD_BYTE = 0xa5 }; /* a multiple of 64: roles stay aligned */
 
 typedef struct region {
@@ -73,10 +75,11 @@ static void place(image *m)
     if (m->c->is_in_place && op_in_place(m->c, &out, &in)) m->role[out] = m->role[in];
 }
 
-/* Sums are doubles in every type. */
-static bool is_double(const image *m, adn_role r)
+/* Of a role's real numbers. Sums are doubles in every type. */
+static adn_type type_of(const image *m, adn_role r)
 {
-    return m->desc.type == ADN_F64 || r == ADN_SUMS;
+    if (r == ADN_SUMS) return ADN_F64;
+    return adn_op_is_activation(m->desc.kind, r) ? m->desc.type : adn_param_type(m->desc.type);
 }
 
 static void put(const image *m, adn_role r, char *to, const op_data *data)
@@ -87,10 +90,12 @@ static void put(const image *m, adn_role r, char *to, const op_data *data)
     }
     for (size_t k = 0; k < data->count[r]; k++) {
         double v = ((double *)data->p[r])[k];
-        if (is_double(m, r))
+        if (type_of(m, r) == ADN_F64)
             ((double *)(void *)to)[k] = v;
-        else
+        else if (type_of(m, r) == ADN_F32)
             ((float *)(void *)to)[k] = (float)v;
+        else
+            ((adn_bf16 *)(void *)to)[k] = adn_bf16_of((float)v);
     }
 }
 
@@ -100,9 +105,15 @@ static void get(const image *m, adn_role r, const char *from, op_data *data)
         memcpy(data->p[r], from, m->role[r].bytes);
         return;
     }
-    for (size_t k = 0; k < data->count[r]; k++)
-        ((double *)data->p[r])[k] = is_double(m, r) ? ((const double *)(const void *)from)[k]
-                                                    : ((const float *)(const void *)from)[k];
+    for (size_t k = 0; k < data->count[r]; k++) {
+        double *v = &((double *)data->p[r])[k];
+        if (type_of(m, r) == ADN_F64)
+            *v = ((const double *)(const void *)from)[k];
+        else if (type_of(m, r) == ADN_F32)
+            *v = ((const float *)(const void *)from)[k];
+        else
+            *v = adn_bf16_float(((const adn_bf16 *)(const void *)from)[k]);
+    }
 }
 
 static void fetch(image *m, char *host)

@@ -99,7 +99,6 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
     adn_run_conf rc = {.plan = &t->plan,
                        .data = data,
                        .dev = t->dev,
-                       .type = o->type,
                        .jitter = o->jitter,
                        .must_stop = must_stop,
                        .on_row = keep_row,

@@ -32,7 +32,6 @@ typedef struct tiny_run { /* a plan, a device and a pipeline on them */
     int n_save;
 } tiny_run;
 typedef struct tiny_options {
-    adn_type type; /* ADN_F32 by default (0) */
     uint64_t jitter;
     const char *dir;  /* checkpoints go there; NULL: none */
     const char *load; /* a checkpoint folder to start from; NULL: none */

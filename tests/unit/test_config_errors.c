@@ -208,7 +208,6 @@ START_TEST(keys_and_values_of_later_issues_are_refused_by_name)
         {"version: 1\nschedule: virtual\n",
          "exp.yaml:2:11: error: 'schedule: virtual' is not yet in adonis 0.1"},
         {"version: 1\ndraw: clock\n", "exp.yaml:2:1: error: 'draw: clock' is not yet"},
-        {"version: 1\nprecision: bf16\n", "'precision: bf16' is not yet"},
         {"version: 1\nprecision: tf32\n", "'precision: tf32' is not yet"},
         {"version: 1\ndata: {name: folder}\n",
          "exp.yaml:2:14: error: 'data.name: folder' is not yet"},

@@ -35,22 +35,22 @@ VEC_INLINE void vec_store_bf16(adn_bf16 *p, vec v)
 #if defined(ADN_ACT_bf16)
 
 typedef adn_bf16 act;
-#define ACT_TYPE ADN_BF16
-#define ACT(name)   HOT(name##_bf16)
-#define act_get     adn_bf16_float
-#define act_of      adn_bf16_of
-#define act_load    vec_load_bf16
-#define act_store   vec_store_bf16
+#define ACT_TYPE  ADN_BF16
+#define ACT(name) HOT(name##_bf16)
+#define act_get   adn_bf16_float
+#define act_of    adn_bf16_of
+#define act_load  vec_load_bf16
+#define act_store vec_store_bf16
 
 #else
 
 typedef float act;
-#define ACT_TYPE ADN_F32
-#define ACT(name)   HOT(name)
-#define act_get(x)  (x)
-#define act_of(x)   (x)
-#define act_load    vec_load
-#define act_store   vec_store
+#define ACT_TYPE   ADN_F32
+#define ACT(name)  HOT(name)
+#define act_get(x) (x)
+#define act_of(x)  (x)
+#define act_load   vec_load
+#define act_store  vec_store
 
 #endif
 

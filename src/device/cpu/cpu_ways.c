@@ -30,18 +30,24 @@
 #endif
 
 #if defined(ADN_ACT_bf16)
-#define REST {"widened", adn_widen_plan}
+#define REST                                                                                       \
+    {                                                                                              \
+        "widened", adn_widen_plan                                                                  \
+    }
 static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}) REST};
 static const adn_cpu_way linear[] = {REST};
 #else
-#define REST {"loops", adn_ref_plan}
+#define REST                                                                                       \
+    {                                                                                              \
+        "loops", adn_ref_plan                                                                      \
+    }
 static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"matrix", adn_matrix_plan},
                                         {"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan})
                                        REST};
 static const adn_cpu_way linear[] = {FAST({"matrix", adn_matrix_plan}) REST};
 #endif
 #if defined(ADN_ACT_bf16)
-static const adn_cpu_way norm[] = {REST}, pool[]={REST}, elem[]={REST};
+static const adn_cpu_way norm[] = {REST}, pool[] = {REST}, elem[] = {REST};
 #else
 static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) REST};
 static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) REST};

@@ -103,8 +103,8 @@ static tile tile_at(const adn_wino *w, size_t t)
 
 /* One vector of channels, n_lane of them, that begins i floats behind the 36 pointers; on the way
  * to positions `stride` floats apart. */
-VEC_INLINE void take_tile(const act *const from[WINO_POSITIONS], size_t i, size_t n_lane,
-                          float *to, size_t stride)
+VEC_INLINE void take_tile(const act *const from[WINO_POSITIONS], size_t i, size_t n_lane, float *to,
+                          size_t stride)
 {
     vec half[WINO_POINTS][WINO_POINTS]; /* [column][point of rows] */
 
@@ -126,8 +126,7 @@ VEC_INLINE void take_tile(const act *const from[WINO_POSITIONS], size_t i, size_
 }
 
 /* Where the channels of a tile's 36 inputs lie: in the map, or the zeros around it. */
-static void find_inputs(const adn_wino *w, const act *src, tile t,
-                        const act *from[WINO_POSITIONS])
+static void find_inputs(const adn_wino *w, const act *src, tile t, const act *from[WINO_POSITIONS])
 {
     const adn_conv *v = &w->v;
 
