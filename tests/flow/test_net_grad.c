@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bf16.h"
 #include "core/rng.h"
 #include "suite.h"
 #include "tiny.h"
@@ -58,8 +59,10 @@ static void bed_open(bed *b, const adn_plan *p, int block, adn_type type)
             ((uint8_t *)b->x)[i] = (uint8_t)u;
         else if (type == ADN_F64)
             ((double *)b->x)[i] = (double)adn_rng_unit(u);
-        else
+        else if (type == ADN_F32)
             ((float *)b->x)[i] = adn_rng_unit(u);
+        else
+            ((adn_bf16 *)b->x)[i] = adn_bf16_of(adn_rng_unit(u));
     }
     for (int i = 0; i < BATCH; i++)
         b->labels[i] = (adn_label){i % 10, (i + 3) % 10, i % 2 == 0 ? 1 : 0.75f};
@@ -139,6 +142,32 @@ static void check_direction(bed *b, double **start, double **grads, int only)
                   only < 0 ? "all" : adn_net_tensor(b->net, only)->name, expected, measured);
 }
 
+/* bf16 rounds every map, norms over a batch of five enlarge that, and ReLUs near zero flip: the
+ * gradient of all parameters together keeps its direction. */
+static void check_bf16(const adn_plan *p, int block, double **grads)
+{
+    bed f;
+    double dot = 0, own = 0, other = 0;
+
+    bed_open(&f, p, block, ADN_BF16);
+    loss_of(&f);
+    for (int i = 0; i < adn_net_n_tensor(f.net); i++) {
+        if (adn_net_tensor(f.net, i)->is_stat) continue;
+        double *g = exported(&f, i, adn_net_grads(f.net));
+        for (size_t k = 0; k < adn_net_tensor(f.net, i)->count; k++) {
+            dot += g[k] * grads[i][k];
+            own += g[k] * g[k];
+            other += grads[i][k] * grads[i][k];
+        }
+        adn_free(g);
+    }
+    double cosine = dot / sqrt(own * other), length = sqrt(own / other);
+    ck_assert_msg(cosine > 0.9 && fabs(length - 1) < 0.2,
+                  "block %d: bf16 gradient: cosine %.4f, length %.4f of double's", block, cosine,
+                  length);
+    bed_close(&f);
+}
+
 static void check_block(const adn_plan *p, int block)
 {
     bed b, f;
@@ -173,6 +202,7 @@ static void check_block(const adn_plan *p, int block)
                       adn_net_tensor(b.net, i)->name, worst, size);
         adn_free(g);
     }
+    check_bf16(p, block, grads);
     for (int i = 0; i < n; i++) {
         adn_free(start[i]);
         adn_free(grads[i]);

@@ -48,9 +48,9 @@ static void compare_rows(const tiny_rows *whole, const tiny_rows *first, const t
     ck_assert_int_eq(whole->n, 2 * n_block);
 }
 
-static void stop_and_resume(const char *mode, int64_t stop_at)
+static void stop_and_resume(const char *mode, const char *precision, int64_t stop_at)
 {
-    const char *const overrides[] = {mode, NULL};
+    const char *const overrides[] = {mode, precision, NULL};
     const char *dir = adn_test_dir();
     adn_config *conf = tiny_config(config, overrides);
     tiny_run whole, first, second;
@@ -83,19 +83,27 @@ static void stop_and_resume(const char *mode, int64_t stop_at)
 /* 69 = 4 x 16 + 5: five steps an epoch, ten in all (a block, in greedy). */
 START_TEST(bp_resumes_exactly)
 {
-    for (int64_t stop = 1; stop < 10; stop += 2) stop_and_resume("mode=bp", stop);
+    for (int64_t stop = 1; stop < 10; stop += 2) stop_and_resume("mode=bp", "precision=fp32", stop);
 }
 END_TEST
 
 START_TEST(sync_resumes_exactly)
 {
-    for (int64_t stop = 1; stop < 10; stop++) stop_and_resume("mode=sync", stop);
+    for (int64_t stop = 1; stop < 10; stop++) stop_and_resume("mode=sync", "precision=fp32", stop);
+}
+END_TEST
+
+START_TEST(sync_over_bf16_resumes_exactly)
+{
+    for (int64_t stop = 3; stop < 10; stop += 3)
+        stop_and_resume("mode=sync", "precision=bf16", stop);
 }
 END_TEST
 
 START_TEST(greedy_resumes_exactly)
 {
-    for (int64_t stop = 2; stop < 30; stop += 5) stop_and_resume("mode=greedy", stop);
+    for (int64_t stop = 2; stop < 30; stop += 5)
+        stop_and_resume("mode=greedy", "precision=fp32", stop);
 }
 END_TEST
 
@@ -171,6 +179,7 @@ int main(void)
     tcase_set_timeout(tc, 0);
     tcase_add_test(tc, bp_resumes_exactly);
     tcase_add_test(tc, sync_resumes_exactly);
+    tcase_add_test(tc, sync_over_bf16_resumes_exactly);
     tcase_add_test(tc, greedy_resumes_exactly);
     tcase_add_test(tc, a_run_resumed_at_its_end_makes_no_step);
     tcase_add_test(tc, a_run_by_time_that_had_its_seconds_makes_no_step);

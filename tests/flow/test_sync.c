@@ -53,15 +53,16 @@ static void loop_open(loop *l, const adn_plan *p, const adn_dataset_pair *data)
         ck_assert_int_eq(l->dev->ops->queue_create(l->dev, &qc, &l->queue[j]), ADN_OK);
         adn_net_conf nc = {.spec = &p->blocks[j].spec,
                            .queue = l->queue[j],
-                           .type = ADN_F32,
+                           .type = p->type,
                            .n_batches = p->n_batches};
         memcpy(nc.batches, p->batches, sizeof(nc.batches));
         ck_assert_int_eq(adn_net_create(&nc, &l->net[j]), ADN_OK);
         ck_assert_int_eq(adn_net_init(l->net[j], conf->model.init, conf->seed), ADN_OK);
         size_t n_decay, n = adn_net_n_param(l->net[j], &n_decay);
-        ck_assert_int_eq(
-            adn_optim_create(l->queue[j], ADN_F32, n, n_decay, &conf->optim, &l->optim[j]), ADN_OK);
-        l->x[j + 1] = adn_alloc(adn_shape_count(p->blocks[j].emits) * sizeof(float));
+        ck_assert_int_eq(adn_optim_create(l->queue[j], adn_param_type(p->type), n, n_decay,
+                                          &conf->optim, &l->optim[j]),
+                         ADN_OK);
+        l->x[j + 1] = adn_alloc(adn_shape_count(p->blocks[j].emits) * adn_type_bytes(p->type));
     }
     l->x[0] = adn_alloc(adn_shape_count(p->image));
     l->labels = adn_alloc((size_t)p->batch * sizeof(adn_label));
@@ -176,10 +177,10 @@ static void compare_rows(const loop *l, const tiny_rows *rows)
 
 /* 71 = 4 x 16 + 7: the last batch is short; test pass, save and short batch fall on one step. 37 =
  * 2 x 16 + 5. */
-static void compare(uint64_t jitter, const char *slots)
+static void compare(uint64_t jitter, const char *slots, const char *precision)
 {
     adn_dataset_pair data;
-    const char *const overrides[] = {slots, NULL};
+    const char *const overrides[] = {slots, precision, NULL};
     adn_config *conf = tiny_config(four_blocks, overrides);
     tiny_run t;
     loop l;
@@ -204,21 +205,27 @@ static void compare(uint64_t jitter, const char *slots)
 
 START_TEST(sync_equals_an_independent_loop_bit_for_bit)
 {
-    compare(0, "edge.slots=2");
+    compare(0, "edge.slots=2", "precision=fp32");
+}
+END_TEST
+
+START_TEST(sync_over_bf16_equals_it_too)
+{
+    compare(9, "edge.slots=2", "precision=bf16");
 }
 END_TEST
 
 START_TEST(delays_in_queues_and_threads_change_no_bit)
 {
     for (uint64_t seed = 1; seed <= 4; seed++)
-        compare(seed, seed % 2 == 0 ? "edge.slots=1" : "edge.slots=3");
+        compare(seed, seed % 2 == 0 ? "edge.slots=1" : "edge.slots=3", "precision=fp32");
 }
 END_TEST
 
-START_TEST(the_net_learns)
+static void learn(const char *precision)
 {
     adn_dataset_pair data;
-    const char *const overrides[] = {"until=12ep", "data.augment=[]", NULL};
+    const char *const overrides[] = {"until=12ep", "data.augment=[]", precision, NULL};
     adn_config *conf = tiny_config(four_blocks, overrides);
     tiny_run t;
 
@@ -232,6 +239,12 @@ START_TEST(the_net_learns)
     adn_config_free(conf);
     tiny_data_clear(&data);
 }
+
+START_TEST(the_net_learns)
+{
+    learn("precision=fp32");
+    learn("precision=bf16");
+}
 END_TEST
 
 int main(void)
@@ -239,6 +252,7 @@ int main(void)
     Suite *suite = suite_create("sync");
     TCase *tc = tcase_create("sync");
     tcase_add_test(tc, sync_equals_an_independent_loop_bit_for_bit);
+    tcase_add_test(tc, sync_over_bf16_equals_it_too);
     tcase_add_test(tc, delays_in_queues_and_threads_change_no_bit);
     tcase_add_test(tc, the_net_learns);
     suite_add_tcase(suite, tc);
