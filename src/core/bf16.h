@@ -23,7 +23,8 @@ static inline adn_bf16 adn_bf16_of(float f)
     uint32_t bits;
     memcpy(&bits, &f, sizeof(bits));
     uint32_t near = bits + 0x7fff + (bits >> 16 & 1), quiet = bits | 0x400000;
-    return (adn_bf16){(uint16_t)((f != f ? quiet : near) >> 16)};
+    uint32_t is_number = -(uint32_t)(f == f); /* a mask: gcc would choose in halves otherwise */
+    return (adn_bf16){(uint16_t)(((is_number & near) | (~is_number & quiet)) >> 16)};
 }
 
 #endif

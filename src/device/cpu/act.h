@@ -19,7 +19,7 @@ VEC_INLINE vec vec_load_bf16(const adn_bf16 *p)
 {
     vec_half half;
     memcpy(&half, p, sizeof(half));
-    return (vec)(__builtin_convertvector(half, vec_bits) << 16);
+    return (vec)(vec_widen(half) << 16);
 }
 
 /* As adn_bf16_of does. */
@@ -28,7 +28,7 @@ VEC_INLINE void vec_store_bf16(adn_bf16 *p, vec v)
     vec_bits bits = (vec_bits)v, near = bits + 0x7fff + (bits >> 16 & 1);
     vec_bits is_number = (vec_bits)(v == v);
     vec_bits kept = (is_number & near) | (~is_number & (bits | 0x400000));
-    vec_half half = __builtin_convertvector(kept >> 16, vec_half);
+    vec_half half = vec_narrow(kept >> 16);
     memcpy(p, &half, sizeof(half));
 }
 
@@ -71,7 +71,7 @@ VEC_INLINE void act_store_some(act *p, vec v, size_t n)
 
 /* Convolutions of 3x3 and stride 1, by Winograd's transforms. */
 adn_status adn_wino_plan(adn_cpu_op *op);
-/* Norms; 2x2 maxima and averages whose windows are all alike; relu, add, normalise, sgd. */
+/* Norms; 2x2 maxima and averages whose windows are all alike; relu, add, normalise. */
 adn_status adn_fast_norm_plan(adn_cpu_op *op);
 adn_status adn_fast_pool_plan(adn_cpu_op *op);
 adn_status adn_fast_elem_plan(adn_cpu_op *op);

@@ -18,7 +18,7 @@ endif()
 # Those that touch activations are compiled once more, for bf16 (act.h).
 file(GLOB hot_sources CONFIGURE_DEPENDS src/device/cpu/fast_*.c src/device/cpu/cpu_ways.c)
 set(act_sources ${hot_sources})
-list(FILTER act_sources INCLUDE REGEX "(moments|wino|wino_transform|ways).c$")
+list(FILTER act_sources INCLUDE REGEX "(elem|moments|norm|pool|wino|wino_transform|ways).c$")
 set(hot_objects "")
 foreach(isa ${isas})
     foreach(act float bf16)

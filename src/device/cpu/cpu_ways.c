@@ -10,8 +10,9 @@
  *   linear_*    ref_linear.c               "matrix"    fast_matrix.c         all
  *   norm_*      ref_norm.c                 "blocked"   fast_norm.c           all
  *   pool_*      ref_pool.c                 "blocked"   fast_pool.c           2x2 maxima, averages that tile
- *   relu_*, add, normalise, sgd            "blocked"   fast_elem.c           all
- *               ref_act.c ref_pixel.c ref_sgd.c
+ *   relu_*, add ref_act.c                  "blocked"   fast_elem.c           all
+ *   normalise   ref_pixel.c                "blocked"   fast_elem.c           all
+ *   sgd         ref_sgd.c                  "blocked"   fast_sgd.c            all
  *   loss        ref_loss.c                 the loop
  *
  * Each is compared with its loop in double by tests/contract/test_device.c, with the bounds of
@@ -36,6 +37,7 @@
     }
 static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}) REST};
 static const adn_cpu_way linear[] = {REST};
+static const adn_cpu_way sgd[] = {REST};
 #else
 #define REST                                                                                       \
     {                                                                                              \
@@ -45,14 +47,11 @@ static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"matrix", 
                                         {"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan})
                                        REST};
 static const adn_cpu_way linear[] = {FAST({"matrix", adn_matrix_plan}) REST};
+static const adn_cpu_way sgd[] = {FAST({"blocked", adn_sgd_plan}) REST};
 #endif
-#if defined(ADN_ACT_bf16)
-static const adn_cpu_way norm[] = {REST}, pool[] = {REST}, elem[] = {REST};
-#else
 static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) REST};
 static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) REST};
 static const adn_cpu_way elem[] = {FAST({"blocked", adn_fast_elem_plan}) REST};
-#endif
 static const adn_cpu_way loss[] = {REST};
 
 const adn_cpu_way *const adn_cpu_ways[ADN_N_OP] = {
@@ -72,7 +71,7 @@ const adn_cpu_way *const adn_cpu_ways[ADN_N_OP] = {
     [ADN_OP_ADD] = elem,
     [ADN_OP_LOSS] = loss,
     [ADN_OP_NORMALISE] = elem,
-    [ADN_OP_SGD] = elem,
+    [ADN_OP_SGD] = sgd,
 };
 
 #if !defined(ADN_ACT_bf16)

@@ -17,6 +17,7 @@
 #define adn_direct_plan     HOT(adn_direct_plan)
 #define adn_direct_layout   HOT(adn_direct_layout)
 #define adn_matrix_plan     HOT(adn_matrix_plan)
+#define adn_sgd_plan        HOT(adn_sgd_plan)
 #define adn_widen           HOT(adn_widen)
 #define adn_narrow          HOT(adn_narrow)
 #define adn_peak            HOT(adn_peak)
@@ -66,6 +67,7 @@ static inline void fast_zero_sums(const adn_op_desc *d, const adn_op_args *args)
 adn_status adn_direct_plan(adn_cpu_op *op);
 adn_status adn_matrix_plan(adn_cpu_op *op); /* linear layers, and convolutions of 1x1 */
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
+adn_status adn_sgd_plan(adn_cpu_op *op);
 
 /* Between floats and bf16, by the calling thread's team. */
 void adn_widen(float *dst, const adn_bf16 *src, size_t n);

@@ -13,6 +13,9 @@
 #include "device/cpu/fast_moments.h"
 #include "device/cpu/fast_pool.h"
 
+/* Inlined beside its like, a loop over rows finds too few registers. */
+#define ROWS static __attribute__((noinline)) void
+
 enum { PIECE_FLOATS = 16384 };
 
 typedef struct map {
@@ -24,7 +27,7 @@ typedef struct map {
     float *parts;   /* [n_part][2][c]: of bands, or of runs for the moments */
     double *sums;   /* [2][c] */
     float *vector;  /* [3][c] */
-    float *scratch; /* of each thread [h][piece][c] */
+    float *scratch; /* of each thread [h][piece][c]: of dst, or of its gradient */
 } map;
 
 static size_t n_part(const map *m)
@@ -78,7 +81,7 @@ static size_t band_width(const map *m, size_t band)
     return m->h > 1 ? m->w : ADN_MIN(m->w, m->n_pixel - band * m->w);
 }
 
-static float *my_scratch(const map *m)
+static void *my_scratch(const map *m)
 {
     return m->scratch + (size_t)omp_get_thread_num() * scratch_floats(m);
 }
@@ -114,7 +117,7 @@ static inline float normed(float x, float mean, float scale, float bias)
     return (x - mean) * scale + bias;
 }
 
-static void apply(float *restrict dst, const float *restrict x, const norm *v, size_t n, size_t c)
+static void apply(act *restrict dst, const act *restrict x, const norm *v, size_t n, size_t c)
 {
     const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
     const float least = v->least;
@@ -122,16 +125,16 @@ static void apply(float *restrict dst, const float *restrict x, const norm *v, s
     for (; n > 0; n--, x += c, dst += c) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
-            float y = normed(x[i], mean[i], scale[i], bias[i]);
-            dst[i] = y <= least ? least : y; /* NaN stays */
+            float y = normed(act_get(x[i]), mean[i], scale[i], bias[i]);
+            dst[i] = act_of(y <= least ? least : y); /* NaN stays */
         }
     }
 }
 
-static void max_piece(const map *m, const adn_op_args *args, const piece *k, const float *z,
+static void max_piece(const map *m, const adn_op_args *args, const piece *k, const act *z,
                       size_t stride)
 {
-    float *dst = args->p[ADN_DST_MAX];
+    act *dst = args->p[ADN_DST_MAX];
     uint8_t *index = args->p[ADN_INDEX];
 
     for (size_t r = 0; r < m->h; r += 2) {
@@ -141,10 +144,10 @@ static void max_piece(const map *m, const adn_op_args *args, const piece *k, con
     }
 }
 
-static void average_piece(const map *m, const adn_op_args *args, const piece *k, const float *z,
+static void average_piece(const map *m, const adn_op_args *args, const piece *k, const act *z,
                           size_t stride)
 {
-    float *dst = args->p[ADN_DST_AVG];
+    act *dst = args->p[ADN_DST_AVG];
 
     for (size_t r = 0; r < m->h; r += m->avg_h) {
         for (size_t x = 0; x < k->w; x += m->avg_w) {
@@ -156,10 +159,10 @@ static void average_piece(const map *m, const adn_op_args *args, const piece *k,
 }
 
 static void apply_piece(const map *m, const adn_op_args *args, const norm *v, const piece *k,
-                        float *scratch)
+                        act *scratch)
 {
-    const float *src = (const float *)args->p[ADN_SRC] + k->first * m->c;
-    float *dst = args->p[ADN_DST], *z = dst != NULL ? dst + k->first * m->c : scratch;
+    const act *src = (const act *)args->p[ADN_SRC] + k->first * m->c;
+    act *dst = args->p[ADN_DST], *z = dst != NULL ? dst + k->first * m->c : scratch;
     size_t stride = dst != NULL ? k->stride : k->w * m->c;
 
     for (size_t r = 0; r < m->h; r++) apply(z + r * stride, src + r * k->stride, v, k->w, m->c);
@@ -227,91 +230,121 @@ static adn_status run_infer(const adn_cpu_op *op, const adn_op_args *args)
 
 /* --- gradients */
 
-static void add(float *restrict to, const float *restrict from, size_t n)
+static void add(float *restrict to, const act *restrict from, size_t n)
 {
     ADN_SIMD
-    for (size_t i = 0; i < n; i++) to[i] += from[i];
+    for (size_t i = 0; i < n; i++) to[i] += act_get(from[i]);
 }
 
-/* The gradient of a piece of dst; *stride: of its rows. Where nothing was pooled it is read where
- * it lies. */
-static const float *grad_piece(const map *m, const adn_op_args *args, const piece *k,
-                               float *scratch, size_t *stride)
-{
-    const float *grad_dst = args->p[ADN_GRAD_DST], *grad_max = args->p[ADN_GRAD_MAX];
-    const float *grad_avg = args->p[ADN_GRAD_AVG];
-    const uint8_t *index = args->p[ADN_INDEX];
+/* The gradient of a piece of dst: in the map if nothing was pooled, else in a scratch. */
+typedef struct grad {
+    const act *acts; /* or NULL */
+    const float *floats;
+    size_t stride; /* from row to row */
+} grad;
 
-    *stride = k->stride;
-    if (grad_max == NULL && grad_avg == NULL) return grad_dst + k->first * m->c;
-    *stride = k->w * m->c;
+static grad grad_piece(const map *m, const adn_op_args *args, const piece *k, float *scratch)
+{
+    const act *grad_dst = args->p[ADN_GRAD_DST], *grad_max = args->p[ADN_GRAD_MAX];
+    const act *grad_avg = args->p[ADN_GRAD_AVG];
+    const uint8_t *index = args->p[ADN_INDEX];
+    size_t stride = k->w * m->c;
+
+    if (grad_max == NULL && grad_avg == NULL)
+        return (grad){grad_dst + k->first * m->c, NULL, k->stride};
     for (size_t r = 0; grad_max != NULL && r < m->h; r += 2) {
         size_t at = ((k->band * m->h + r) / 2 * (m->w / 2) + k->x / 2) * m->c;
-        adn_pool_max_grad(scratch + r * *stride, scratch + (r + 1) * *stride, grad_max + at,
+        adn_pool_max_grad(scratch + r * stride, scratch + (r + 1) * stride, grad_max + at,
                           index + at, k->w / 2, m->c);
     }
     for (size_t r = 0; grad_avg != NULL && r < m->h; r += m->avg_h) {
-        const float *from = grad_avg + (k->band * m->h + r) / m->avg_h * (m->w / m->avg_w) * m->c;
+        const act *from = grad_avg + (k->band * m->h + r) / m->avg_h * (m->w / m->avg_w) * m->c;
         for (size_t x = 0; x < k->w; x += m->avg_w)
-            adn_pool_average_grad(scratch + r * *stride + x * m->c,
-                                  from + (k->x + x) / m->avg_w * m->c, *stride, m->avg_h, m->avg_w,
+            adn_pool_average_grad(scratch + r * stride + x * m->c,
+                                  from + (k->x + x) / m->avg_w * m->c, stride, m->avg_h, m->avg_w,
                                   m->c, grad_max != NULL);
     }
     for (size_t r = 0; grad_dst != NULL && r < m->h; r++)
-        add(scratch + r * *stride, grad_dst + k->first * m->c + r * k->stride, k->w * m->c);
-    return scratch;
+        add(scratch + r * stride, grad_dst + k->first * m->c + r * k->stride, k->w * m->c);
+    return (grad){NULL, scratch, stride};
 }
 
-/* sum: of g behind the ReLU; moment: of g (x - mean). */
-static void sum_grads(float *restrict sum, float *restrict moment, const float *restrict x,
-                      const float *restrict grad, const norm *v, size_t n, size_t c)
+/* The gradient's element i behind the ReLU; which of the two it lies in is a constant here. */
+VEC_INLINE float passed(const act *acts, const float *floats, size_t i, float y, float least)
+{
+    float g = acts != NULL ? act_get(acts[i]) : floats[i];
+    return y <= least ? 0.0F : g;
+}
+
+VEC_INLINE void sum_row(float *restrict sum, float *restrict moment, const act *restrict x,
+                        const act *restrict acts, const float *restrict floats, const norm *v,
+                        size_t n, size_t c)
 {
     const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
     const float least = v->least;
 
-    for (; n > 0; n--, x += c, grad += c) {
+    for (size_t at = 0; n > 0; n--, at += c) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
-            float g = normed(x[i], mean[i], scale[i], bias[i]) <= least ? 0.0F : grad[i];
+            float in = act_get(x[at + i]), y = normed(in, mean[i], scale[i], bias[i]);
+            float g = passed(acts, floats, at + i, y, least);
             sum[i] += g;
-            moment[i] += g * (x[i] - mean[i]);
+            moment[i] += g * (in - mean[i]);
         }
     }
 }
 
-/* out may be grad, or x. */
-static void grad_rows(float *out, const float *grad, const float *x, const norm *v, size_t n,
-                      size_t c)
+/* Row r of a piece. part: sums of g behind the ReLU, then of g (x - mean). */
+ROWS sum_grads(float *part, const act *x, const grad *g, size_t r, const norm *v, size_t n,
+               size_t c)
+{
+    if (g->acts != NULL)
+        sum_row(part, part + c, x, g->acts + r * g->stride, NULL, v, n, c);
+    else
+        sum_row(part, part + c, x, NULL, g->floats + r * g->stride, v, n, c);
+}
+
+VEC_INLINE void grad_row(act *out, const act *x, const act *acts, const float *floats,
+                         const norm *v, size_t n, size_t c)
 {
     const float *restrict mean = v->mean, *restrict scale = v->scale, *restrict bias = v->bias;
     const float least = v->least;
     const float *restrict slope = v->slope, *restrict level = v->level;
 
-    for (; n > 0; n--, x += c, grad += c, out += c) {
+    for (size_t at = 0; n > 0; n--, at += c) {
         ADN_SIMD
         for (size_t i = 0; i < c; i++) {
-            float g = normed(x[i], mean[i], scale[i], bias[i]) <= least ? 0.0F : grad[i];
-            out[i] = g * scale[i] + ((x[i] - mean[i]) * slope[i] + level[i]);
+            float in = act_get(x[at + i]), y = normed(in, mean[i], scale[i], bias[i]);
+            float g = passed(acts, floats, at + i, y, least);
+            out[at + i] = act_of(g * scale[i] + ((in - mean[i]) * slope[i] + level[i]));
         }
     }
 }
 
+/* Likewise; out may be the map's gradient, or x. */
+ROWS take_grads(act *out, const act *x, const grad *g, size_t r, const norm *v, size_t n, size_t c)
+{
+    if (g->acts != NULL)
+        grad_row(out, x, g->acts + r * g->stride, NULL, v, n, c);
+    else
+        grad_row(out, x, NULL, g->floats + r * g->stride, v, n, c);
+}
+
 /* One band's sums, or its gradients. */
 static void grad_band(const map *m, const adn_op_args *args, const norm *v, size_t band,
-                      float *part, float *grad_src)
+                      float *part, act *grad_src)
 {
-    const float *src = args->p[ADN_SRC];
+    const act *src = args->p[ADN_SRC];
 
     for (size_t x = 0; x < band_width(m, band); x += m->piece) {
         const piece k = piece_at(m, band, x);
-        size_t stride, first = k.first * m->c;
-        const float *grad = grad_piece(m, args, &k, my_scratch(m), &stride);
+        const grad g = grad_piece(m, args, &k, my_scratch(m));
         for (size_t r = 0; r < m->h; r++) {
-            size_t at = first + r * k.stride;
+            size_t at = k.first * m->c + r * k.stride;
             if (part != NULL)
-                sum_grads(part, part + m->c, src + at, grad + r * stride, v, k.w, m->c);
+                sum_grads(part, src + at, &g, r, v, k.w, m->c);
             else
-                grad_rows(grad_src + at, grad + r * stride, src + at, v, k.w, m->c);
+                take_grads(grad_src + at, src + at, &g, r, v, k.w, m->c);
         }
     }
 }

@@ -11,17 +11,17 @@
 #define adn_pool_average_grad ACT(adn_pool_average_grad)
 
 /* dst: w pooled pixels, the maxima of 2x2 of two rows; index may be NULL. */
-void adn_pool_max(float *restrict dst, uint8_t *restrict index, const float *restrict top,
-                  const float *restrict low, size_t w, size_t c);
+void adn_pool_max(act *restrict dst, uint8_t *restrict index, const act *restrict top,
+                  const act *restrict low, size_t w, size_t c);
 /* Both rows: the gradient where the index says, else zero. */
-void adn_pool_max_grad(float *restrict top, float *restrict low, const float *restrict grad,
+void adn_pool_max_grad(float *restrict top, float *restrict low, const act *restrict grad,
                        const uint8_t *restrict index, size_t w, size_t c);
 
-/* dst[c] = the mean over a window of h rows, `stride` floats apart, of w pixels each. */
-void adn_pool_average(float *restrict dst, const float *restrict src, size_t stride, size_t h,
-                      size_t w, size_t c);
+/* dst[c] = the mean over a window of h rows, `stride` elements apart, of w pixels each. */
+void adn_pool_average(act *restrict dst, const act *restrict src, size_t stride, size_t h, size_t w,
+                      size_t c);
 /* Such a window: grad[c] spread evenly; added to what is there if `adds`. */
-void adn_pool_average_grad(float *restrict dst, const float *restrict grad, size_t stride, size_t h,
+void adn_pool_average_grad(float *restrict dst, const act *restrict grad, size_t stride, size_t h,
                            size_t w, size_t c, bool adds);
 
 #endif

@@ -9,10 +9,12 @@
 #include <immintrin.h>
 typedef __m512 vec;
 enum { LANES = 16 };
-#define vec_load   _mm512_loadu_ps
-#define vec_store  _mm512_storeu_ps
-#define vec_spread _mm512_set1_ps
-#define vec_fma    _mm512_fmadd_ps
+#define vec_load         _mm512_loadu_ps
+#define vec_store        _mm512_storeu_ps
+#define vec_spread       _mm512_set1_ps
+#define vec_fma          _mm512_fmadd_ps
+#define vec_widen(half)  ((vec_bits)_mm512_cvtepu16_epi32((__m256i)(half)))
+#define vec_narrow(bits) ((vec_half)_mm512_cvtepi32_epi16((__m512i)(bits)))
 #define vec_zip_low(a, b)                                                                          \
     _mm512_permutex2var_ps(                                                                        \
         a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b)
@@ -24,10 +26,14 @@ enum { LANES = 16 };
 #include <immintrin.h>
 typedef __m256 vec;
 enum { LANES = 8 };
-#define vec_load   _mm256_loadu_ps
-#define vec_store  _mm256_storeu_ps
-#define vec_spread _mm256_set1_ps
-#define vec_fma    _mm256_fmadd_ps
+#define vec_load        _mm256_loadu_ps
+#define vec_store       _mm256_storeu_ps
+#define vec_spread      _mm256_set1_ps
+#define vec_fma         _mm256_fmadd_ps
+#define vec_widen(half) ((vec_bits)_mm256_cvtepu16_epi32((__m128i)(half)))
+#define vec_narrow(bits)                                                                           \
+    ((vec_half)_mm_packus_epi32(_mm256_castsi256_si128((__m256i)(bits)),                           \
+                                _mm256_extracti128_si256((__m256i)(bits), 1)))
 
 #else /* any processor: the compiler knows what four floats are there */
 typedef float vec __attribute__((vector_size(16)));
@@ -37,13 +43,15 @@ enum { LANES = 4 };
 #define vec_store(p, v)    (*(adn_vec_anywhere *)(p) = (v))
 #define vec_spread(x)      ((vec){(x), (x), (x), (x)})
 #define vec_fma(a, b, c)   ((a) * (b) + (c))
+#define vec_widen(half)    __builtin_convertvector(half, vec_bits)
+#define vec_narrow(bits)   __builtin_convertvector(bits, vec_half)
 #define vec_zip_low(a, b)  ((vec){(a)[0], (b)[0], (a)[1], (b)[1]})
 #define vec_zip_high(a, b) ((vec){(a)[2], (b)[2], (a)[3], (b)[3]})
 #endif
 
 #define VEC_INLINE static inline __attribute__((always_inline))
 
-/* The lanes' bits, and halves of them. */
+/* The lanes' bits, and halves of them: vec_widen, vec_narrow (what fits) are between them. */
 typedef uint32_t vec_bits __attribute__((vector_size(sizeof(vec))));
 typedef uint16_t vec_half __attribute__((vector_size(sizeof(vec) / 2)));
 
