@@ -5,6 +5,7 @@
  *   operation   the loop that defines it   the ways                          they take
  *   conv_*      ref_conv.c                 "winograd"  fast_wino.c           3x3 of stride 1, as `conv` says (pays)
  *                                          "matrix"    fast_matrix.c         1x1 of stride 1
+ *                                          "places"    fast_places.c         others of stride 1 between maps of at most 2x2
  *                                          "direct"    fast_direct.c         other kernels of stride 1
  *                                          "onednn"    dnnl_conv.c           other strides
  *   linear_*    ref_linear.c               "matrix"    fast_matrix.c         all
@@ -36,8 +37,8 @@
     }
 
 static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"matrix", adn_matrix_plan},
-                                        {"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan})
-                                       LOOPS};
+                                        {"places", adn_places_plan}, {"direct", adn_direct_plan},
+                                        {"onednn", adn_dnnl_conv_plan}) LOOPS};
 static const adn_cpu_way linear[] = {FAST({"matrix", adn_matrix_plan}) LOOPS};
 static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) LOOPS};
 static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) LOOPS};

@@ -17,6 +17,7 @@
 #define adn_direct_layout   HOT(adn_direct_layout)
 #define adn_matrix_plan     HOT(adn_matrix_plan)
 #define adn_wino_plan       HOT(adn_wino_plan)
+#define adn_places_plan     HOT(adn_places_plan)
 #define adn_fast_norm_plan  HOT(adn_fast_norm_plan)
 #define adn_fast_pool_plan  HOT(adn_fast_pool_plan)
 #define adn_fast_elem_plan  HOT(adn_fast_elem_plan)
@@ -67,6 +68,7 @@ static inline void fast_zero_sums(const adn_op_desc *d, const adn_op_args *args)
 adn_status adn_direct_plan(adn_cpu_op *op);
 adn_status adn_matrix_plan(adn_cpu_op *op); /* linear layers, and convolutions of 1x1 */
 adn_status adn_wino_plan(adn_cpu_op *op);   /* 3x3 of stride 1, by Winograd's transforms */
+adn_status adn_places_plan(adn_cpu_op *op); /* between maps of at most 2x2 */
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 
 /* Norms; 2x2 maxima and averages whose windows are all alike; relu, add, normalise, sgd. */
