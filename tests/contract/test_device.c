@@ -219,6 +219,28 @@ START_TEST(an_operation_knows_its_multiply_adds_and_bytes)
 }
 END_TEST
 
+/* Of the 36 taps of 2x2 places 16 fall inside. ThreadSanitizer's builds have the loops alone. */
+START_TEST(taps_outside_a_small_map_cost_nothing)
+{
+    adn_op_desc d = {.kind = ADN_OP_CONV_FWD, .src = {3, 2, 2, 20}, .dst = {3, 2, 2, 7}};
+    d.u.conv.kernel = 3;
+    d.u.conv.stride = d.u.conv.pad = 1;
+    for (int i = 0; i < all.n; i++) {
+        adn_queue *q = all.one[i].queues[0];
+        adn_layout *l = NULL;
+        adn_op *op = NULL;
+        d.layout = NULL;
+        ck_assert_int_eq(q->dev->ops->layout_create(q, &d, &l), ADN_OK);
+        d.layout = l;
+        ck_assert_int_eq(q->dev->ops->plan(q, &d, &op), ADN_OK);
+        bool is_loop = strcmp(op->algo, "loops") == 0;
+        ck_assert_double_eq(op->macs, (is_loop ? 36 : 16) * 3 * 20 * 7);
+        adn_op_destroy(op);
+        q->dev->ops->layout_destroy(l);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("device");
@@ -235,6 +257,7 @@ int main(void)
     tcase_add_test(ops, an_empty_batch_touches_nothing_and_its_sums_are_zero);
     tcase_add_test(rest, weights_come_back_from_their_layout_and_fill_all_of_it);
     tcase_add_test(rest, an_operation_knows_its_multiply_adds_and_bytes);
+    tcase_add_test(rest, taps_outside_a_small_map_cost_nothing);
     suite_add_tcase(suite, rows);
     suite_add_tcase(suite, ops);
     suite_add_tcase(suite, rest);

@@ -5,6 +5,7 @@
  *   operation   the loop that defines it   the ways                          they take
  *   conv_*      ref_conv.c                 "winograd"  fast_wino.c           3x3 of stride 1, as `conv` says (pays)
  *                                          "matrix"    fast_matrix.c         1x1 of stride 1
+ *                                          "places"    fast_places.c         others of stride 1 between maps of at most 2x2
  *                                          "direct"    fast_direct.c         other kernels of stride 1
  *                                          "onednn"    dnnl_conv.c           other strides
  *   linear_*    ref_linear.c               "matrix"    fast_matrix.c         all
@@ -14,6 +15,9 @@
  *   normalise   ref_pixel.c                "blocked"   fast_elem.c           all
  *   sgd         ref_sgd.c                  "blocked"   fast_sgd.c            all
  *   loss        ref_loss.c                 the loop
+ *
+ * Over bf16, "winograd" and "blocked" are compiled once more (act.h); all the rest is widened
+ * (cpu_widen.c) and goes by the first of these that takes it.
  *
  * Each is compared with its loop in double by tests/contract/test_device.c, with the bounds of
  * tests/support/op_case.c, for every processor that this file and the fast ones are compiled for.
@@ -44,8 +48,8 @@ static const adn_cpu_way sgd[] = {REST};
         "loops", adn_ref_plan                                                                      \
     }
 static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"matrix", adn_matrix_plan},
-                                        {"direct", adn_direct_plan}, {"onednn", adn_dnnl_conv_plan})
-                                       REST};
+                                        {"places", adn_places_plan}, {"direct", adn_direct_plan},
+                                        {"onednn", adn_dnnl_conv_plan}) REST};
 static const adn_cpu_way linear[] = {FAST({"matrix", adn_matrix_plan}) REST};
 static const adn_cpu_way sgd[] = {FAST({"blocked", adn_sgd_plan}) REST};
 #endif

@@ -20,6 +20,7 @@
 #define adn_sgd_plan        HOT(adn_sgd_plan)
 #define adn_widen           HOT(adn_widen)
 #define adn_narrow          HOT(adn_narrow)
+#define adn_places_plan     HOT(adn_places_plan)
 #define adn_peak            HOT(adn_peak)
 
 /* The iterations of the loop that follows are independent: compilers vectorise it, at -O2 too. */
@@ -66,6 +67,7 @@ static inline void fast_zero_sums(const adn_op_desc *d, const adn_op_args *args)
 /* Convolutions of stride 1 over floats: products of our own, weights in panels. */
 adn_status adn_direct_plan(adn_cpu_op *op);
 adn_status adn_matrix_plan(adn_cpu_op *op); /* linear layers, and convolutions of 1x1 */
+adn_status adn_places_plan(adn_cpu_op *op); /* between maps of at most 2x2 */
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 adn_status adn_sgd_plan(adn_cpu_op *op);
 
