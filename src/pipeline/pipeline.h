@@ -62,7 +62,8 @@ typedef struct adn_run_conf {
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
     bool (*must_stop)(void *user); /* asked between source steps; NULL: never */
-    adn_status (*on_row)(void *user, const adn_epoch_row *row); /* one call at a time */
+    adn_status (*on_row)(void *user, const adn_epoch_row *row); /* one call at a time, from the
+                                                                   block's thread, which waits */
     void (*on_save)(void *user, const adn_ckpt_info *info);     /* after a checkpoint is whole */
     void *user;
 } adn_run_conf;
