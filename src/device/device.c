@@ -1,5 +1,4 @@
-/* What all devices share: the operations' table of roles, sizes of what they touch, group planning.
- */
+/* What all devices share: the operations' table of roles, sizes of what they touch. */
 #include "device/device.h"
 
 #define R  ADN_READ
@@ -231,21 +230,4 @@ double adn_op_bytes(const adn_op_desc *d)
         sum += (a & ADN_READ ? bytes : 0) + (a & ADN_WRITE ? bytes : 0);
     }
     return sum;
-}
-
-adn_status adn_plan_group(adn_queue *q, const adn_op_desc *d, int n, adn_op **out)
-{
-    const adn_device_ops *ops = q->dev->ops;
-    adn_status st = ADN_OK;
-    int done = 0;
-
-    if (ops->plan_group != NULL) return ops->plan_group(q, d, n, out);
-    for (; done < n; done++) ADN_TRY(st, ops->plan(q, &d[done], &out[done]), fail);
-    return ADN_OK;
-fail:
-    while (done > 0) {
-        adn_op_destroy(out[--done]);
-        out[done] = NULL;
-    }
-    return st;
 }

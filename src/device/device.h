@@ -225,7 +225,7 @@ typedef struct adn_rates {
         copy_bytes_s; /* bytes read and written by a copy of much more than the caches, a second */
 } adn_rates;
 
-/* Required unless marked optional. A failed create owes nothing and leaves *out alone. Destroying
+/* Every entry is required. A failed create owes nothing and leaves *out alone. Destroying
  * takes NULL. Host calls on one queue come from one thread at a time; events may be recorded,
  * waited for and asked from different threads if those calls are ordered by the caller's own locks.
  */
@@ -271,9 +271,6 @@ typedef struct adn_device_ops {
                        adn_op **out); /* waits for the queue's worker */
     adn_status (*run)(adn_op *op, const adn_op_args *args);
     void (*op_destroy)(adn_op *op); /* its runs have ended: sync first */
-    /* Optional: several operations that follow each other, for a device that can fuse them.
-     * Default: plan, one by one. */
-    adn_status (*plan_group)(adn_queue *q, const adn_op_desc *d, int n, adn_op **out);
 } adn_device_ops;
 
 /* What every device's objects begin with. `dev` is for callers, and a wrapper puts itself there
@@ -328,7 +325,5 @@ static inline void adn_op_destroy(adn_op *op)
 {
     if (op != NULL) op->queue->dev->ops->op_destroy(op);
 }
-/* Plans n operations, all or none. */
-adn_status adn_plan_group(adn_queue *q, const adn_op_desc *d, int n, adn_op **out) ADN_MUST_USE;
 
 #endif

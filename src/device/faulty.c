@@ -177,12 +177,6 @@ static adn_status faulty_plan(adn_queue *q, const adn_op_desc *d, adn_op **out)
     return inner_ops(q->dev)->plan(q, d, out);
 }
 
-static adn_status faulty_plan_group(adn_queue *q, const adn_op_desc *d, int n, adn_op **out)
-{
-    ENTER(q->dev, "plan_group");
-    return inner_ops(q->dev)->plan_group(q, d, n, out);
-}
-
 static adn_status faulty_run(adn_op *op, const adn_op_args *args)
 {
     ENTER(op->queue->dev, "run");
@@ -228,7 +222,6 @@ adn_status adn_faulty_open(adn_device *inner, adn_device **out)
     if (f == NULL) return ADN_FAIL(ADN_NOMEM, "faulty: no memory for the device");
     f->table = faulty_ops;
     f->table.name = inner->ops->name;
-    if (inner->ops->plan_group != NULL) f->table.plan_group = faulty_plan_group;
     f->base.ops = &f->table;
     f->inner = inner;
     *out = &f->base;

@@ -19,10 +19,10 @@ int adn_fuse_readers(const adn_build *b, int value)
     return n;
 }
 
-int adn_fuse_result(const adn_build *b, int norm)
+bool adn_fuse_has_relu(const adn_build *b, int i)
 {
-    bool has_relu = norm + 1 < b->net->spec.layers.n && b->note[norm + 1].is_fused;
-    return has_relu ? norm + 2 : norm + 1;
+    return i + 1 < b->net->spec.layers.n && layer_of(b, i + 1)->kind == ADN_LAYER_RELU &&
+           b->note[i + 1].is_fused;
 }
 
 static void find_relus(adn_build *b)
@@ -73,7 +73,7 @@ static void find_pools(adn_build *b, int norm)
 {
     const adn_net_spec *s = &b->net->spec;
     adn_note *note = &b->note[norm];
-    int value = adn_fuse_result(b, norm), n_left = 0;
+    int value = adn_fuse_has_relu(b, norm) ? norm + 2 : norm + 1, n_left = 0;
     adn_shape map = b->net->shapes[value];
     bool is_output = value == s->n_block;
 

@@ -96,7 +96,7 @@ static adn_planned *norm_op(adn_build *b, int i, adn_op_kind kind)
     adn_planned *op = adn_build_op(b, kind, i);
     op->desc.u.norm.eps = 1e-5;
     op->desc.u.norm.momentum = 0.1;
-    op->desc.u.norm.relu = adn_fuse_result(b, i) != i + 1;
+    op->desc.u.norm.relu = adn_fuse_has_relu(b, i);
     op->desc.u.norm.has_max = note->max != ADN_NO_LAYER;
     if (note->avg != ADN_NO_LAYER) {
         op->desc.u.norm.avg_h = b->net->shapes[note->avg + 1].h;
@@ -286,7 +286,7 @@ static void add_fwd(adn_build *b, int i)
 {
     const adn_layer *l = layer_of(b, i);
     adn_planned *op = adn_build_op(b, ADN_OP_ADD, i);
-    op->desc.u.norm.relu = i + 1 < b->net->spec.layers.n && b->note[i + 1].is_fused;
+    op->desc.u.norm.relu = adn_fuse_has_relu(b, i);
     op->at[ADN_SRC] = b->value[l->src];
     op->at[ADN_SRC2] = b->value[l->src2];
     b->value[i + 1] = op->at[ADN_DST] = dst_buffer(b, i);
@@ -297,7 +297,7 @@ static void add_grad(adn_build *b, int i)
     const adn_layer *l = layer_of(b, i);
     adn_at g = b->grad[i + 1];
 
-    if (b->note[i + 1].is_fused) {
+    if (adn_fuse_has_relu(b, i)) {
         bool is_free = b->st == ADN_OK && !b->plan->buffers[g.index].is_shared;
         g = masked(b, i, b->value[i + 1], g, is_free ? g : adn_build_grad_dst(b, i + 1));
     }

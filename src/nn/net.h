@@ -119,7 +119,7 @@ adn_status adn_build_plan(adn_net *net, adn_net_plan *plan) ADN_MUST_USE; /* lis
  * as seldom as may be. */
 void adn_fuse_find(adn_build *b);
 int adn_fuse_readers(const adn_build *b, int value); /* layers that read it */
-int adn_fuse_result(const adn_build *b, int norm);   /* the value that a norm's operation gives */
+bool adn_fuse_has_relu(const adn_build *b, int i);   /* of a norm or a sum: the ReLU behind it */
 
 /* One table row a kind of layer (kinds.c): fwd and grad append operations for layer i. */
 typedef struct adn_layer_ops {

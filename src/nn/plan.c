@@ -62,19 +62,12 @@ adn_status adn_plan_finish(adn_net *net, adn_net_plan *p)
     /* The emitted copy is made where that phase ends. */
     touch(p, p->block_output, ADN_MIN(p->phase_end[ADN_PHASE_EMIT], p->n_op - 1));
     ADN_TRY(st, place_buffers(p), done);
-
-    adn_op_desc *descs = adn_alloc((size_t)p->n_op * sizeof(*descs));
-    adn_op **ops = adn_alloc((size_t)p->n_op * sizeof(*ops));
-    if (descs == NULL || ops == NULL) st = ADN_FAIL(ADN_NOMEM, "net: no memory for its plan");
-    for (int k = 0; st == ADN_OK && k < p->n_op; k++) descs[k] = p->ops[k].desc;
-    if (st == ADN_OK) st = adn_plan_group(net->queue, descs, p->n_op, ops);
-    for (int k = 0; st == ADN_OK && k < p->n_op; k++) {
-        p->ops[k].op = ops[k];
-        net->workspace_bytes = ADN_MAX(net->workspace_bytes, ops[k]->workspace_bytes);
+    for (int k = 0; k < p->n_op; k++) {
+        adn_planned *o = &p->ops[k];
+        ADN_TRY(st, net->dev->ops->plan(net->queue, &o->desc, &o->op), done);
+        net->workspace_bytes = ADN_MAX(net->workspace_bytes, o->op->workspace_bytes);
     }
     net->activation_bytes = ADN_MAX(net->activation_bytes, p->arena_bytes);
-    adn_free(descs);
-    adn_free(ops);
 done:
     return st;
 }

@@ -249,18 +249,14 @@ static void account_table(adn_text *t, const adn_bench *b)
 
 adn_status adn_bench_table(const adn_bench *b, char **out)
 {
-    adn_text t = {0};
-    const char *isa = NULL;
-    int lanes;
-    adn_status st = adn_cpu_isa_name(&isa, &lanes);
+    adn_text t;
+    adn_status st = adn_text_begin(&t);
 
     if (st != ADN_OK) return st;
     adn_text_line(
-        &t,
-        "%d steps of %d in %.2f s: %.0f img/s in all; data wait %.1f%%; peak RSS %.0f MiB; "
-        "processor code %s (%d floats a vector)\n\n",
+        &t, "%d steps of %d in %.2f s: %.0f img/s in all; data wait %.1f%%; peak RSS %.0f MiB\n\n",
         b->n_step, b->batch, b->seconds, img_s(b, b->seconds), 100 * b->data_wait_s / b->seconds,
-        b->peak_rss_mib, isa, lanes);
+        b->peak_rss_mib);
     ops_table(&t, b);
     blocks_table(&t, b);
     kinds_table(&t, b);

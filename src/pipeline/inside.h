@@ -47,8 +47,8 @@ struct adn_run {
     adn_source source;
     adn_saver *saver; /* NULL: no checkpoints */
     const char *run_dir;
-    pthread_mutex_t lock; /* rows, failure */
-    adn_status failed;    /* first failure */
+    pthread_mutex_t row_lock;  /* on_row: one call at a time; nothing else takes it */
+    _Atomic adn_status failed; /* first failure */
 };
 
 /* The first failure ends everything: edges are aborted. */

@@ -42,9 +42,9 @@ typedef struct adn_plan {
 adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
                            adn_plan *out) ADN_MUST_USE;
 void adn_plan_clear_all(adn_plan *p);
-/* teams.c. Threads for blocks that run side by side, one after another's cost: cores in proportion,
- * at least one; if the slowest block would keep cores idle even so, all of them for each, which
- * then take turns. Sets team[n_block]. */
+/* teams.c. Threads for blocks that run side by side: one each, then core by core to the slowest, so
+ * that blocks share a core only where there are more of them than cores; if the slowest block would
+ * keep cores idle even so, all of them for each, which then take turns. Sets team[n_block]. */
 void adn_teams_share(const double *cost, int n_block, int n_core, int *team);
 adn_status adn_plan_teams(adn_plan *p) ADN_MUST_USE; /* cores and threads of every block's queue */
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev,
@@ -62,7 +62,8 @@ typedef struct adn_run_conf {
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
     bool (*must_stop)(void *user); /* asked between source steps; NULL: never */
-    adn_status (*on_row)(void *user, const adn_epoch_row *row); /* one call at a time */
+    adn_status (*on_row)(void *user, const adn_epoch_row *row); /* one call at a time, from the
+                                                                   block's thread, which waits */
     void (*on_save)(void *user, const adn_ckpt_info *info);     /* after a checkpoint is whole */
     void *user;
 } adn_run_conf;

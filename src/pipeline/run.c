@@ -34,7 +34,7 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
     int n = conf->plan->n_block;
 
     if (r == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
-    pthread_mutex_init(&r->lock, NULL);
+    pthread_mutex_init(&r->row_lock, NULL);
     r->conf = *conf;
     r->plan = conf->plan;
     r->dev = conf->dev;
@@ -70,15 +70,15 @@ void adn_run_destroy(adn_run *r)
     adn_free(r->stages);
     adn_free(r->edges);
     adn_free(r->workers);
-    pthread_mutex_destroy(&r->lock);
+    pthread_mutex_destroy(&r->row_lock);
     adn_free(r);
 }
 
 void adn_run_fail(adn_run *r, adn_status st)
 {
-    pthread_mutex_lock(&r->lock);
-    if (r->failed == ADN_OK) r->failed = st;
-    pthread_mutex_unlock(&r->lock);
+    adn_status none = ADN_OK;
+
+    atomic_compare_exchange_strong(&r->failed, &none, st);
     for (int j = 0; j < r->plan->n_block; j++) adn_edge_abort(r->edges[j]);
 }
 
@@ -101,9 +101,11 @@ adn_status adn_run_row(void *user, const adn_epoch_row *given)
     w->seen_out = out;
     w->seen_s = now;
     if (is_last && r->saver != NULL) adn_saver_score(r->saver, &row);
-    pthread_mutex_lock(&r->lock);
+    /* Held through the call: so rows stand in one order in epochs.csv, events and the terminal. A
+     * slow receiver keeps back the blocks that end an epoch meanwhile, not a failure. */
+    pthread_mutex_lock(&r->row_lock);
     adn_status st = r->conf.on_row != NULL ? r->conf.on_row(r->conf.user, &row) : ADN_OK;
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->row_lock);
     return st;
 }
 

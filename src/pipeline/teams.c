@@ -5,16 +5,25 @@
 /* Blocks may wait for the slowest so much longer than if all cores were always busy. */
 static const double bearable = 1.15;
 
+static int slowest(const double *cost, int n_block, const int *team)
+{
+    int at = 0;
+    for (int j = 1; j < n_block; j++)
+        if (cost[j] / team[j] > cost[at] / team[at]) at = j;
+    return at;
+}
+
 void adn_teams_share(const double *cost, int n_block, int n_core, int *team)
 {
-    double sum = 0, slowest = 0;
+    double sum = 0;
 
-    for (int j = 0; j < n_block; j++) sum += cost[j];
     for (int j = 0; j < n_block; j++) {
-        team[j] = ADN_MAX(1, (int)(n_core * cost[j] / sum + 0.5));
-        slowest = ADN_MAX(slowest, cost[j] / team[j]);
+        sum += cost[j];
+        team[j] = 1;
     }
-    if (slowest <= bearable * sum / n_core) return;
+    for (int left = n_core - n_block; left > 0; left--) team[slowest(cost, n_block, team)]++;
+    int last = slowest(cost, n_block, team);
+    if (cost[last] / team[last] <= bearable * sum / n_core) return;
     for (int j = 0; j < n_block; j++) team[j] = n_core;
 }
 

@@ -134,6 +134,17 @@ static bool grow(adn_text *t, size_t n)
     return true;
 }
 
+adn_status adn_text_begin(adn_text *t)
+{
+    const char *isa = NULL;
+    int lanes;
+    adn_status st = adn_cpu_isa_name(&isa, &lanes);
+
+    *t = (adn_text){0};
+    if (st == ADN_OK) adn_text_line(t, "processor code %s (%d floats a vector)\n", isa, lanes);
+    return st;
+}
+
 void adn_text_line(adn_text *t, const char *fmt, ...)
 {
     va_list args, again;
@@ -224,10 +235,8 @@ static void algos_table(adn_text *t, const adn_plan *p, adn_run *r)
 adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
 {
     size_t total = 0;
-    adn_text t = {0};
-    const char *isa = NULL;
-    int lanes;
-    adn_status st = adn_cpu_isa_name(&isa, &lanes);
+    adn_text t;
+    adn_status st = adn_text_begin(&t);
 
     if (st != ADN_OK) return st;
     adn_text_line(
@@ -236,7 +245,7 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
         p->conf->data.name, p->n_train, p->n_test, p->image.h, p->image.w, p->image.c, p->classes,
         p->batch, p->epoch_batches);
     if (p->short_batch > 0) adn_text_line(&t, ", the last of %d", p->short_batch);
-    adn_text_line(&t, "\nprocessor code %s (%d floats a vector)\n\n", isa, lanes);
+    adn_text_line(&t, "\n\n");
     blocks_table(&t, p, r, &total);
     edges_table(&t, p, &total);
     algos_table(&t, p, r);

@@ -214,27 +214,49 @@ END_TEST
 
 /* ---- what is not finite ---- */
 
+/* What is not a number lies in turn at each place of the first window of 2x2, in channel 37. */
+static void check_nan(adn_queue *q, op_case *c)
+{
+    static const adn_role pooled[] = {ADN_DST_MAX, ADN_DST_AVG};
+    bool is_pool = c->desc.kind == ADN_OP_POOL_FWD;
+
+    for (size_t tap = 0; tap < 4; tap++) {
+        size_t at = (tap / 2 * (size_t)c->desc.src.w + tap % 2) * (size_t)c->desc.src.c + 37;
+        size_t to = is_pool ? 37 : at;
+        op_data d;
+        op_data_init(&d, c, 5);
+        ((double *)d.p[ADN_SRC])[at] = NAN;
+        op_run(q, c, &d);
+        ck_assert_msg(isnan(item(&d, ADN_DST, to)), "%s, tap %zu", op_case_text(c), tap);
+        ck_assert_msg(!isnan(item(&d, ADN_DST, to - 1)), "%s, tap %zu", op_case_text(c), tap);
+        for (size_t k = 0; k < ADN_COUNT(pooled) && d.p[pooled[k]] != NULL; k++) {
+            ck_assert_msg(isnan(item(&d, pooled[k], 37)), "%s, tap %zu", op_case_text(c), tap);
+            ck_assert_msg(!isnan(item(&d, pooled[k], 36)), "%s, tap %zu", op_case_text(c), tap);
+        }
+        op_data_clear(&d);
+    }
+}
+
 START_TEST(what_is_not_a_number_passes_through_to_the_loss)
 {
     static const adn_op_kind kinds[] = {ADN_OP_RELU_FWD, ADN_OP_ADD, ADN_OP_NORM_INFER,
                                         ADN_OP_NORM_FWD, ADN_OP_POOL_FWD};
-    adn_shape map = {2, 4, 4, 40}, pooled = {2, 2, 2, 40};
+    adn_shape map = {2, 4, 4, 40}, halved = {2, 2, 2, 40};
 
     for (int i = 0; i < all.n; i++)
-        for (size_t k = 0; k < ADN_COUNT(kinds); k++) {
-            op_case c = small(kinds[k], map, kinds[k] == ADN_OP_POOL_FWD ? pooled : map);
-            op_data d;
-            if (kinds[k] == ADN_OP_POOL_FWD) {
+        for (size_t k = 0; k < ADN_COUNT(kinds) * (all.one[i].has_f64 ? 2 : 1); k++) {
+            adn_op_kind kind = kinds[k % ADN_COUNT(kinds)];
+            op_case c = small(kind, map, kind == ADN_OP_POOL_FWD ? halved : map);
+            if (k >= ADN_COUNT(kinds)) c.desc.type = ADN_F64;
+            if (kind == ADN_OP_POOL_FWD) {
                 c.desc.u.pool.kind = ADN_POOL_MAX;
                 c.desc.u.pool.kernel = c.desc.u.pool.stride = 2;
-            } else
+            } else {
                 c.desc.u.norm.relu = true;
-            op_data_init(&d, &c, 5);
-            ((double *)d.p[ADN_SRC])[37] = NAN; /* channel 37 of the first place */
-            op_run(all.one[i].queues[0], &c, &d);
-            ck_assert_msg(isnan(item(&d, ADN_DST, 37)), "%s", op_case_text(&c));
-            ck_assert_msg(!isnan(item(&d, ADN_DST, 36)), "%s", op_case_text(&c));
-            op_data_clear(&d);
+                c.desc.u.norm.has_max = true;
+                c.desc.u.norm.avg_h = c.desc.u.norm.avg_w = 2;
+            }
+            check_nan(all.one[i].queues[0], &c);
         }
 }
 END_TEST

@@ -6,57 +6,10 @@
 #include "device/cpu/cpu.h"
 #include "devices.h"
 #include "op_run.h"
+#include "queue_bench.h"
 #include "suite.h"
 
 static devices all;
-
-enum { STEPS = 300, BYTES = 1000 };
-
-/* Two queues of a device that delay at random, memory on it, and what came back. */
-typedef struct bench {
-    adn_device *dev;
-    const adn_device_ops *ops;
-    adn_queue *a, *b;
-    adn_event *e, *f;
-    uint8_t *slot, *record; /* device: BYTES; STEPS * BYTES */
-    uint8_t *host;          /* STEPS * BYTES */
-} bench;
-
-static void *device_memory(bench *t, size_t bytes)
-{
-    void *p = NULL;
-    ck_assert_int_eq(t->ops->alloc(t->dev, bytes, &p), ADN_OK);
-    ck_assert_uint_eq((uintptr_t)p % 64, 0);
-    return p;
-}
-
-static void bench_open(bench *t, adn_device *dev, uint64_t jitter)
-{
-    adn_queue_conf conf = {.name = "a", .n_thread = 1, .jitter = jitter};
-
-    *t = (bench){.dev = dev, .ops = dev->ops};
-    ck_assert_int_eq(dev->ops->queue_create(dev, &conf, &t->a), ADN_OK);
-    conf.name = "b";
-    if (jitter != 0) conf.jitter++;
-    ck_assert_int_eq(dev->ops->queue_create(dev, &conf, &t->b), ADN_OK);
-    ck_assert_int_eq(dev->ops->event_create(dev, &t->e), ADN_OK);
-    ck_assert_int_eq(dev->ops->event_create(dev, &t->f), ADN_OK);
-    t->slot = device_memory(t, BYTES);
-    t->record = device_memory(t, (size_t)STEPS * BYTES);
-    t->host = adn_alloc((size_t)STEPS * BYTES);
-    ck_assert_ptr_nonnull(t->host);
-}
-
-static void bench_close(bench *t)
-{
-    t->ops->queue_destroy(t->a);
-    t->ops->queue_destroy(t->b);
-    t->ops->event_destroy(t->e);
-    t->ops->event_destroy(t->f);
-    t->ops->release(t->dev, t->slot);
-    t->ops->release(t->dev, t->record);
-    adn_free(t->host);
-}
 
 /* The record of step s is all (uint8_t)s. */
 static void check_record(bench *t, int n)
@@ -70,16 +23,6 @@ static void check_record(bench *t, int n)
             ck_abort_msg("step %zu left %d", k / BYTES, t->host[k]);
 }
 
-static void fill_step(bench *t, adn_queue *q, int s)
-{
-    ck_assert_int_eq(t->ops->fill(q, t->slot, s, BYTES), ADN_OK);
-}
-
-static void keep_step(bench *t, adn_queue *q, int s)
-{
-    ck_assert_int_eq(t->ops->copy(q, t->record + (size_t)s * BYTES, t->slot, BYTES), ADN_OK);
-}
-
 START_TEST(work_of_a_queue_runs_in_order)
 {
     for (int i = 0; i < all.n; i++)
@@ -87,8 +30,8 @@ START_TEST(work_of_a_queue_runs_in_order)
             bench t;
             bench_open(&t, all.one[i].dev, jitter);
             for (int s = 0; s < STEPS; s++) {
-                fill_step(&t, t.a, s);
-                keep_step(&t, t.a, s);
+                bench_fill(&t, t.a, s);
+                bench_keep(&t, t.a, s);
             }
             check_record(&t, STEPS);
             bench_close(&t);
@@ -105,10 +48,10 @@ START_TEST(events_hand_one_slot_to_and_fro)
             for (int s = 0; s < STEPS; s++) {
                 ck_assert_int_eq(t.ops->event_wait(t.a, t.f),
                                  ADN_OK); /* the first time nothing was recorded */
-                fill_step(&t, t.a, s);
+                bench_fill(&t, t.a, s);
                 ck_assert_int_eq(t.ops->event_record(t.a, t.e), ADN_OK);
                 ck_assert_int_eq(t.ops->event_wait(t.b, t.e), ADN_OK);
-                keep_step(&t, t.b, s);
+                bench_keep(&t, t.b, s);
                 ck_assert_int_eq(t.ops->event_record(t.b, t.f), ADN_OK);
             }
             check_record(&t, STEPS);
@@ -124,11 +67,11 @@ START_TEST(a_wait_takes_the_latest_record_and_none_that_comes_later)
             bench t;
             bench_open(&t, all.one[i].dev, jitter);
             for (int s = 0; s < 3; s++) {
-                fill_step(&t, t.a, s == 2 ? 0 : 99);
+                bench_fill(&t, t.a, s == 2 ? 0 : 99);
                 ck_assert_int_eq(t.ops->event_record(t.a, t.e), ADN_OK);
             }
             ck_assert_int_eq(t.ops->event_wait(t.b, t.e), ADN_OK);
-            keep_step(&t, t.b, 0);
+            bench_keep(&t, t.b, 0);
             ck_assert_int_eq(t.ops->event_record(t.b, t.f), ADN_OK);
             ck_assert_int_eq(t.ops->event_wait(t.a, t.f), ADN_OK);
             ck_assert_int_eq(t.ops->event_record(t.a, t.e),
@@ -148,7 +91,7 @@ START_TEST(the_host_waits_for_an_event_and_may_ask_it)
         ck_assert_int_eq(t.ops->event_sync(t.e), ADN_OK);
         for (int s = 0; s < 50; s++) {
             memset(t.host, 0xff, BYTES);
-            fill_step(&t, t.a, s);
+            bench_fill(&t, t.a, s);
             ck_assert_int_eq(t.ops->download(t.a, t.host, t.slot, BYTES), ADN_OK);
             ck_assert_int_eq(t.ops->event_record(t.a, t.e), ADN_OK);
             ck_assert_int_eq(t.ops->event_sync(t.e), ADN_OK);
@@ -209,9 +152,9 @@ START_TEST(far_more_work_than_a_queue_holds_makes_the_host_wait)
     for (int i = 0; i < all.n; i++) {
         bench t;
         bench_open(&t, all.one[i].dev, 0);
-        for (int s = 0; s < 20000; s++) fill_step(&t, t.a, s % 7 == 0 ? 0 : 50);
-        fill_step(&t, t.a, 0);
-        keep_step(&t, t.a, 0);
+        for (int s = 0; s < 20000; s++) bench_fill(&t, t.a, s % 7 == 0 ? 0 : 50);
+        bench_fill(&t, t.a, 0);
+        bench_keep(&t, t.a, 0);
         check_record(&t, 1);
         bench_close(&t);
     }
@@ -224,8 +167,8 @@ START_TEST(destroying_a_queue_ends_its_work_first)
         bench t;
         bench_open(&t, all.one[i].dev, 6);
         for (int s = 0; s < 100; s++) {
-            fill_step(&t, t.a, s);
-            keep_step(&t, t.a, s);
+            bench_fill(&t, t.a, s);
+            bench_keep(&t, t.a, s);
         }
         t.ops->queue_destroy(t.a);
         t.a = NULL;
@@ -264,77 +207,6 @@ START_TEST(delays_change_no_number)
 }
 END_TEST
 
-/* ---- what a queue tells ---- */
-
-static adn_op *plan_relu(adn_queue *q)
-{
-    adn_op_desc d = {
-        .kind = ADN_OP_RELU_FWD, .type = ADN_F32, .src = {1, 1, 1, 16}, .dst = {1, 1, 1, 16}};
-    adn_op *op = NULL;
-    ck_assert_int_eq(q->dev->ops->plan(q, &d, &op), ADN_OK);
-    return op;
-}
-
-START_TEST(each_operation_has_a_tally_of_its_own)
-{
-    for (int i = 0; i < all.n; i++) {
-        bench t;
-        bench_open(&t, all.one[i].dev, 0);
-        adn_op *op = plan_relu(t.a), *same = plan_relu(t.a);
-        adn_op_args args = {{[ADN_SRC] = t.slot, [ADN_DST] = t.record}, {0}};
-        ck_assert_int_eq(op->tally.runs, 0);
-        for (int k = 0; k < 4; k++) ck_assert_int_eq(adn_op_run(k < 3 ? op : same, &args), ADN_OK);
-        ck_assert_int_eq(t.ops->queue_sync(t.a), ADN_OK);
-        ck_assert_int_eq(op->tally.runs, 3);
-        ck_assert_int_eq(same->tally.runs, 1);
-        ck_assert(op->tally.seconds > 0 && op->tally.seconds < 60);
-        adn_op_destroy(op);
-        adn_op_destroy(same);
-        bench_close(&t);
-    }
-}
-END_TEST
-
-START_TEST(a_profile_counts_copies_and_waits)
-{
-    for (int i = 0; i < all.n; i++) {
-        bench t;
-        adn_profile then, now;
-        bench_open(&t, all.one[i].dev, 0);
-        ck_assert_int_eq(t.ops->queue_profile(t.a, &then), ADN_OK);
-        ck_assert_int_eq(then.copies.runs, 0);
-        ck_assert_double_eq(then.copy_bytes, 0);
-        fill_step(&t, t.a, 1);
-        keep_step(&t, t.a, 0);
-        ck_assert_int_eq(t.ops->upload(t.a, t.slot, t.host, 10), ADN_OK);
-        ck_assert_int_eq(t.ops->download(t.a, t.host, t.slot, 10), ADN_OK);
-        ck_assert_int_eq(t.ops->copy(t.a, NULL, NULL, 0), ADN_OK); /* is none */
-        ck_assert_int_eq(t.ops->queue_profile(t.a, &now), ADN_OK);
-        ck_assert_int_eq(now.copies.runs, 4);
-        ck_assert_double_eq(now.copy_bytes, 3 * BYTES + 2 * 2 * 10);
-        ck_assert(now.copies.seconds > 0 && now.copies.seconds < 60);
-        /* Between two questions a queue has nothing to do, and seldom not even the time to wait. */
-        for (int k = 0; k < 1000 && now.wait_s == then.wait_s; k++)
-            ck_assert_int_eq(t.ops->queue_profile(t.a, &now), ADN_OK);
-        ck_assert_double_gt(now.wait_s, then.wait_s);
-        bench_close(&t);
-    }
-}
-END_TEST
-
-START_TEST(a_queue_measures_its_floors)
-{
-    for (int i = 0; i < all.n; i++) {
-        adn_rates got = {0};
-        ck_assert_int_eq(all.one[i].dev->ops->queue_rates(all.one[i].queues[0], &got), ADN_OK);
-        ck_assert_double_gt(got.macs_s, 1e8); /* any processor of this century */
-        ck_assert_double_lt(got.macs_s, 1e16);
-        ck_assert_double_gt(got.copy_bytes_s, 1e8);
-        ck_assert_double_lt(got.copy_bytes_s, 1e14);
-    }
-}
-END_TEST
-
 /* ---- the cpu device alone ---- */
 
 static adn_status fail_to_run(const adn_cpu_op *op, const adn_op_args *args)
@@ -351,11 +223,11 @@ START_TEST(after_a_failure_a_queue_skips_work_but_its_events_happen)
     adn_profile profile;
 
     bench_open(&t, all.one[0].dev, 0);
-    adn_op *op = plan_relu(t.a);
+    adn_op *op = bench_relu(t.a);
     ((adn_cpu_op *)op)->run = fail_to_run;
     adn_op_args args = {{[ADN_SRC] = t.slot, [ADN_DST] = t.record}, {0}};
     ck_assert_int_eq(adn_op_run(op, &args), ADN_OK); /* enqueued */
-    fill_step(&t, t.a, 1);
+    bench_fill(&t, t.a, 1);
     ck_assert_int_eq(t.ops->event_record(t.a, t.e), ADN_OK);
     ck_assert_int_eq(t.ops->event_wait(t.b, t.e), ADN_OK);
     ck_assert_int_eq(t.ops->download(t.b, &byte, t.slot, 1), ADN_OK);
@@ -390,8 +262,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("queue");
-    TCase *order = tcase_create("order"), *tells = tcase_create("tells"),
-          *cpu = tcase_create("cpu");
+    TCase *order = tcase_create("order"), *cpu = tcase_create("cpu");
 
     devices_open(&all);
     tcase_add_test(order, work_of_a_queue_runs_in_order);
@@ -403,13 +274,9 @@ int main(void)
     tcase_add_test(order, far_more_work_than_a_queue_holds_makes_the_host_wait);
     tcase_add_test(order, destroying_a_queue_ends_its_work_first);
     tcase_add_test(order, delays_change_no_number);
-    tcase_add_test(tells, each_operation_has_a_tally_of_its_own);
-    tcase_add_test(tells, a_profile_counts_copies_and_waits);
-    tcase_add_test(tells, a_queue_measures_its_floors);
     tcase_add_test(cpu, after_a_failure_a_queue_skips_work_but_its_events_happen);
     tcase_add_test(cpu, a_worker_pins_itself_to_its_cores_or_the_queue_is_refused);
     suite_add_tcase(suite, order);
-    suite_add_tcase(suite, tells);
     suite_add_tcase(suite, cpu);
     int result = adn_suite_run(suite);
     devices_close(&all);

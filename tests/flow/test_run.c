@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pipeline/inside.h"
 #include "store/store.h"
 #include "suite.h"
 #include "tiny.h"
@@ -212,6 +213,39 @@ START_TEST(a_batch_larger_than_the_set_is_one_short_batch)
 }
 END_TEST
 
+static adn_run *failing;
+
+/* Ends the run while it is told a row, as another block's thread would. */
+static adn_status fail_meanwhile(void *user, const adn_epoch_row *row)
+{
+    (void)user;
+    (void)row;
+    adn_run_fail(failing, ADN_DEVICE);
+    return ADN_OK;
+}
+
+START_TEST(a_run_fails_though_a_row_is_still_being_told)
+{
+    adn_dataset_pair data;
+    adn_config *conf = tiny_config(config, NULL);
+    adn_plan plan;
+    adn_device *dev;
+
+    tiny_data(&data, 48, 20, 8, 8, 3, 4);
+    ck_assert_int_eq(adn_plan_create(conf, &data, &plan), ADN_OK);
+    ck_assert_int_eq(adn_cpu_open(&dev), ADN_OK);
+    adn_run_conf rc = {
+        .plan = &plan, .data = &data, .dev = dev, .on_row = fail_meanwhile};
+    ck_assert_int_eq(adn_run_create(&rc, &failing), ADN_OK);
+    ck_assert_int_eq(adn_run_threads(failing), ADN_DEVICE);
+    adn_run_destroy(failing);
+    dev->ops->close(dev);
+    adn_plan_clear_all(&plan);
+    adn_config_free(conf);
+    tiny_data_clear(&data);
+}
+END_TEST
+
 /* The first loss is of the initial weights: a mean of cross entropies, linear in the smoothing. */
 START_TEST(label_smoothing_reaches_the_heads_and_not_the_classifier)
 {
@@ -302,6 +336,7 @@ int main(void)
     tcase_add_test(tc, drop_last_leaves_the_short_batch_out);
     tcase_add_test(tc, an_unfinished_last_epoch_has_rows_and_a_test);
     tcase_add_test(tc, a_batch_larger_than_the_set_is_one_short_batch);
+    tcase_add_test(tc, a_run_fails_though_a_row_is_still_being_told);
     tcase_add_test(tc, label_smoothing_reaches_the_heads_and_not_the_classifier);
     tcase_add_test(tc, every_failing_call_gives_its_status_and_leaks_nothing);
     suite_add_tcase(suite, tc);

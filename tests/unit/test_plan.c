@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/rng.h"
 #include "core/thread.h"
 #include "suite.h"
 #include "tiny.h"
@@ -194,9 +195,13 @@ START_TEST(cores_are_shared_out_by_cost_or_taken_in_turns)
         {2, 2, {27, 73}, {2, 2}},               /* the second would keep the first waiting */
         {2, 2, {48, 52}, {1, 1}},               /* nearly alike */
         {8, 2, {25, 75}, {2, 6}},               /* in proportion */
-        {8, 3, {1, 1, 98}, {1, 1, 8}},          /* at least one */
-        {4, 4, {70, 10, 10, 10}, {3, 1, 1, 1}}, /* 70 / 3 is bearable */
-        {4, 4, {60, 14, 13, 13}, {4, 4, 4, 4}}, /* 60 / 2 is not */
+        {8, 3, {7, 7, 86}, {1, 1, 6}},          /* at least one; 86 / 6 is bearable */
+        {8, 3, {6, 6, 88}, {8, 8, 8}},          /* 88 / 6 is not */
+        {3, 2, {62, 38}, {2, 1}},               /* no more than there are */
+        {3, 2, {50, 50}, {3, 3}},               /* a core of one's own would leave one idle */
+        {5, 3, {40, 40, 20}, {2, 2, 1}},        /* none is left over */
+        {6, 3, {22, 22, 56}, {6, 6, 6}},        /* {2, 1, 3}: one of 22 stays alone */
+        {4, 4, {60, 14, 13, 13}, {4, 4, 4, 4}}, /* one for each: 60 */
         {1, 2, {10, 90}, {1, 1}},
     };
 
@@ -206,6 +211,28 @@ START_TEST(cores_are_shared_out_by_cost_or_taken_in_turns)
         for (int j = 0; j < cases[i].n_block; j++)
             ck_assert_msg(team[j] == cases[i].team[j], "case %zu, block %d: %d threads", i, j,
                           team[j]);
+    }
+}
+END_TEST
+
+START_TEST(teams_fill_the_cores_and_take_no_more_unless_each_takes_all)
+{
+    for (uint64_t k = 0; k < 2000; k++) {
+        adn_draw d = adn_rng_draw(1, ADN_RNG_TEST, 0, k);
+        int n_core = 1 + (int)(d.u[0] % 12), n_block = 1 + (int)(d.u[1] % 6);
+        int team[6], sum = 0, n_all = 0;
+        double cost[6];
+
+        for (int j = 0; j < n_block; j++)
+            cost[j] = adn_rng_draw(1, ADN_RNG_TEST, 1 + (uint64_t)j, k).u[0] % 100 + 1;
+        adn_teams_share(cost, n_block, n_core, team);
+        for (int j = 0; j < n_block; j++) {
+            ck_assert_int_ge(team[j], 1);
+            sum += team[j];
+            n_all += team[j] == n_core;
+        }
+        ck_assert_msg(n_all == n_block || sum == ADN_MAX(n_core, n_block),
+                      "%d blocks on %d cores: %d threads", n_block, n_core, sum);
     }
 }
 END_TEST
@@ -321,6 +348,7 @@ int main(void)
     tcase_add_test(tc, a_block_with_a_head_of_its_own_gets_it);
     tcase_add_test(tc, a_team_is_what_the_config_says_or_a_share_of_the_cores);
     tcase_add_test(tc, cores_are_shared_out_by_cost_or_taken_in_turns);
+    tcase_add_test(tc, teams_fill_the_cores_and_take_no_more_unless_each_takes_all);
     tcase_add_test(tc, short_batches_have_plans_and_one_sample_is_left_out);
     tcase_add_test(tc, the_end_is_a_whole_number_of_steps_or_a_time);
     tcase_add_test(tc, edges_carry_pixels_to_the_first_block_and_then_what_is_emitted);

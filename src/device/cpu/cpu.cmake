@@ -8,9 +8,10 @@ foreach(real float double)
     endif()
 endforeach()
 
-# The hot files are compiled for each kind of processor; cpu_isa.c chooses one when the device opens.
+# The hot files are compiled for each kind of processor; cpu_isa.c chooses one when the device opens. ThreadSanitizer's
+# builds run the loops alone, which are the same for all: once will do.
 set(isas portable)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT ADN_SANITIZE MATCHES "thread")
     list(APPEND isas v3 v4)
     set(isa_options_v3 -march=x86-64-v3)
     set(isa_options_v4 -march=x86-64-v4 -mprefer-vector-width=512)

@@ -5,7 +5,8 @@
 #include "device/cpu/cpu.h"
 
 extern const adn_cpu_isa adn_cpu_isa_portable;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(ADN_TSAN)
+#define HAS_X86_LEVELS
 extern const adn_cpu_isa adn_cpu_isa_v3, adn_cpu_isa_v4;
 
 /* The levels of the x86-64 psABI, as far as what we use of them goes. */
@@ -32,7 +33,7 @@ static const struct {
     const adn_cpu_isa *isa;
     bool (*is_here)(void);
 } list[] = {
-#if defined(__x86_64__)
+#ifdef HAS_X86_LEVELS
     {&adn_cpu_isa_v4, has_v4},
     {&adn_cpu_isa_v3, has_v3},
 #endif

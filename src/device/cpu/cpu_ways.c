@@ -7,7 +7,7 @@
  *                                          "matrix"    fast_matrix.c         1x1 of stride 1
  *                                          "places"    fast_places.c         others of stride 1 between maps of at most 2x2
  *                                          "direct"    fast_direct.c         other kernels of stride 1
- *                                          "onednn"    dnnl_conv.c           other strides
+ *                                          "onednn"    dnnl_conv.c           other strides, but for (overruns)
  *   linear_*    ref_linear.c               "matrix"    fast_matrix.c         all
  *   norm_*      ref_norm.c                 "blocked"   fast_norm.c           all
  *   pool_*      ref_pool.c                 "blocked"   fast_pool.c           2x2 maxima, averages that tile

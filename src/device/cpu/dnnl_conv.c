@@ -207,6 +207,15 @@ static adn_status layout_export(const adn_cpu_layout *l, double *dst, const void
     return st;
 }
 
+/* Where a 1x1 kernel skips places, oneDNN gathers those it needs in its scratchpad, and in the
+ * gradient of the weights writes whole vectors over the end of each thread's part if there are
+ * fewer channels than a vector has lanes: seen in 2.6 with eight lanes. 16 are the most there are.
+ */
+static bool overruns(const adn_op_desc *fwd)
+{
+    return fwd->u.conv.kernel == 1 && fwd->u.conv.stride > 1 && fwd->src.c < 16;
+}
+
 adn_status adn_dnnl_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
 {
     static const adn_op_kind kinds[] = {ADN_OP_CONV_FWD, ADN_OP_CONV_GRAD_SRC,
@@ -216,7 +225,8 @@ adn_status adn_dnnl_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
     adn_chain *c;
     adn_chain_conv v;
 
-    if (fwd->kind != ADN_OP_CONV_FWD || fwd->type != ADN_F32 || adn_shape_count(fwd->src) == 0)
+    if (fwd->kind != ADN_OP_CONV_FWD || fwd->type != ADN_F32 || adn_shape_count(fwd->src) == 0 ||
+        overruns(fwd))
         return ADN_END;
     adn_status st = adn_chain_create(&c);
     if (st != ADN_OK) return st;
