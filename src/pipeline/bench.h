@@ -28,6 +28,7 @@ typedef struct adn_bench_block {
 } adn_bench_block;
 
 typedef struct adn_bench {
+    adn_type type; /* of activations */
     int n_step, batch, n_core;
     adn_bench_block *blocks;
     int n_block;

@@ -250,7 +250,7 @@ static void account_table(adn_text *t, const adn_bench *b)
 adn_status adn_bench_table(const adn_bench *b, char **out)
 {
     adn_text t;
-    adn_status st = adn_text_begin(&t);
+    adn_status st = adn_text_begin(&t, b->type);
 
     if (st != ADN_OK) return st;
     adn_text_line(

@@ -42,6 +42,11 @@ static double bound(const adn_plan *p, adn_run *r)
     return max > 0 ? sum / max : 1;
 }
 
+static const char *precision_of(adn_type type)
+{
+    return type == ADN_BF16 ? "bf16" : "fp32";
+}
+
 /* Algorithms are told of convolutions and linear layers, forward. */
 static bool tells_algo(const adn_op *op)
 {
@@ -108,6 +113,7 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_int(&j, "epoch_steps", p->epoch_batches);
     adn_json_int(&j, "short_batch", p->short_batch);
     adn_json_string(&j, "isa", isa);
+    adn_json_string(&j, "precision", precision_of(p->type));
     adn_json_number(&j, "bound", bound(p, r));
     adn_json_open(&j, "blocks", '[');
     for (int b = 0; b < p->n_block; b++) put_block(&j, p, r, b);
@@ -134,14 +140,16 @@ static bool grow(adn_text *t, size_t n)
     return true;
 }
 
-adn_status adn_text_begin(adn_text *t)
+adn_status adn_text_begin(adn_text *t, adn_type type)
 {
     const char *isa = NULL;
     int lanes;
     adn_status st = adn_cpu_isa_name(&isa, &lanes);
 
     *t = (adn_text){0};
-    if (st == ADN_OK) adn_text_line(t, "processor code %s (%d floats a vector)\n", isa, lanes);
+    if (st == ADN_OK)
+        adn_text_line(t, "processor code %s (%d floats a vector); activations in %s\n", isa, lanes,
+                      precision_of(type));
     return st;
 }
 
@@ -236,7 +244,7 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
 {
     size_t total = 0;
     adn_text t;
-    adn_status st = adn_text_begin(&t);
+    adn_status st = adn_text_begin(&t, p->type);
 
     if (st != ADN_OK) return st;
     adn_text_line(

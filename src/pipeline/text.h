@@ -10,8 +10,9 @@ typedef struct adn_text { /* grows by printf. Zeroed: an empty one */
     size_t n, room;
     bool failed; /* no memory, ever: told at the end */
 } adn_text;
-/* Begins a table: which processor's code its numbers are of. Owes nothing after a failure. */
-adn_status adn_text_begin(adn_text *t) ADN_MUST_USE;
+/* Begins a table: which processor's code its numbers are of, and of which activations. Owes nothing
+ * after a failure. */
+adn_status adn_text_begin(adn_text *t, adn_type type) ADN_MUST_USE;
 void adn_text_line(adn_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 adn_status adn_text_give(adn_text *t, char **out) ADN_MUST_USE; /* gives the text (adn_free) */
 

@@ -113,7 +113,10 @@ expect unknown_key_in_an_argument 2 "argument 'optim.lrr=1'" "$adonis" train a.y
 expect missing_config 2 "none.yaml" "$adonis" train none.yaml
 expect missing_data 3 "nowhere" "$adonis" train a.yaml data.root=nowhere
 [ ! -e runs ] || fail "a run that could not begin has left a folder"
+expect plan_over_bf16 0 "" "$adonis" plan a.yaml precision=bf16
+prints "activations in bf16"
 expect plan 0 "" "$adonis" plan a.yaml
+prints "activations in fp32"
 prints "processor code $isa "
 grep -q '^1  *unit2.conv  *[a-z]' out || fail "plan prints no algorithm of unit2.conv"
 expect plan_as_json 0 "" env ADONIS_ISA=portable "$adonis" plan a.yaml --json

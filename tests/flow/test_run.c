@@ -43,8 +43,7 @@ START_TEST(a_step_allocates_nothing)
     tiny_data(&data, 320, 20, 8, 8, 3, 4); /* 20 steps an epoch */
     ck_assert_int_eq(adn_plan_create(conf, &data, &plan), ADN_OK);
     ck_assert_int_eq(adn_cpu_open(&dev), ADN_OK);
-    adn_run_conf rc = {
-        .plan = &plan, .data = &data, .dev = dev, .must_stop = count_calls};
+    adn_run_conf rc = {.plan = &plan, .data = &data, .dev = dev, .must_stop = count_calls};
     ck_assert_int_eq(adn_run_create(&rc, &run), ADN_OK);
     n_asked = 0;
     ck_assert_int_eq(adn_run_threads(run), ADN_OK);
@@ -234,8 +233,7 @@ START_TEST(a_run_fails_though_a_row_is_still_being_told)
     tiny_data(&data, 48, 20, 8, 8, 3, 4);
     ck_assert_int_eq(adn_plan_create(conf, &data, &plan), ADN_OK);
     ck_assert_int_eq(adn_cpu_open(&dev), ADN_OK);
-    adn_run_conf rc = {
-        .plan = &plan, .data = &data, .dev = dev, .on_row = fail_meanwhile};
+    adn_run_conf rc = {.plan = &plan, .data = &data, .dev = dev, .on_row = fail_meanwhile};
     ck_assert_int_eq(adn_run_create(&rc, &failing), ADN_OK);
     ck_assert_int_eq(adn_run_threads(failing), ADN_DEVICE);
     adn_run_destroy(failing);
