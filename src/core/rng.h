@@ -10,7 +10,8 @@ typedef enum adn_purpose { /* what a draw is for: two purposes never share numbe
                            ADN_RNG_INIT = 1, /* a: hash of the parameter's name, b: element / 4 */
                            ADN_RNG_ORDER,    /* a: epoch, b: position / 4 */
                            ADN_RNG_AUGMENT, /* a: epoch, b: sample * 16 + number of the transform */
-                           ADN_RNG_TEST     /* tests and benchmarks */
+                           ADN_RNG_TEST,    /* tests and benchmarks */
+                           ADN_RNG_REPLAY   /* a: edge, b: number of the read */
 } adn_purpose;
 
 typedef struct adn_draw {

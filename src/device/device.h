@@ -227,8 +227,8 @@ typedef struct adn_rates {
 
 /* Every entry is required. A failed create owes nothing and leaves *out alone. Destroying
  * takes NULL. Host calls on one queue come from one thread at a time; events may be recorded,
- * waited for and asked from different threads if those calls are ordered by the caller's own locks.
- */
+ * waited for and asked from different threads if the caller's own locks order each record and the
+ * other calls. Several threads may wait for one event and ask it at once. */
 typedef struct adn_device_ops {
     const char *name;
     void (*close)(adn_device *dev);

@@ -212,7 +212,8 @@ static void edges_table(adn_text *t, const adn_plan *p, size_t *total)
     for (int e = 0; e < p->n_block; e++) {
         adn_edge_conf c = adn_plan_edge(p, NULL, e);
         char shape[40];
-        size_t bytes = adn_edge_slot_bytes(&c), all = bytes * (size_t)(c.n_slot[0] + c.n_slot[1]);
+        size_t bytes = adn_edge_slot_bytes(&c), all = 0;
+        for (adn_lane k = 0; k < ADN_N_LANE; k++) all += bytes * (size_t)adn_edge_n_slot(&c, k);
         snprintf(shape, sizeof(shape), "%dx%dx%dx%d", c.shape.n, c.shape.h, c.shape.w, c.shape.c);
         adn_text_line(t, "%-5d  %-13s %8.2f  %5d  %10d  fifo    none  %6.1f\n", e, shape,
                       mib(bytes), c.n_slot[0], c.n_slot[1], mib(all));

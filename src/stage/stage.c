@@ -222,6 +222,7 @@ static adn_status emit_rest(adn_stage *s, const adn_slot *in, adn_slot *out)
     out->n_valid = in->n_valid;
     out->step = in->step;
     out->epoch = in->epoch;
+    out->version = s->steps;
     out->learner = in->learner;
     out->n_test = in->n_test;
     out->is_last_test = in->is_last_test;

@@ -6,7 +6,6 @@
 
 #include "core/thread.h"
 #include "edge/edge.h"
-#include "edge/replay.h"
 #include "suite.h"
 
 static adn_device *dev;
@@ -338,18 +337,6 @@ START_TEST(a_stress_with_delays_loses_and_mixes_nothing)
 }
 END_TEST
 
-START_TEST(fifo_names_a_free_slot_to_write_and_the_oldest_to_read)
-{
-    adn_replay_slot s[3] = {{ADN_SLOT_READY, 5}, {ADN_SLOT_READING, 3}, {ADN_SLOT_READY, 4}};
-    ck_assert_int_eq(adn_replay_write(s, 3), -1);
-    ck_assert_int_eq(adn_replay_read(s, 3), 2);
-    s[1].state = ADN_SLOT_FREE;
-    ck_assert_int_eq(adn_replay_write(s, 3), 1);
-    s[0].state = s[2].state = ADN_SLOT_WRITING;
-    ck_assert_int_eq(adn_replay_read(s, 3), -1);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("edge");
@@ -365,7 +352,6 @@ int main(void)
     tcase_add_test(tc, a_consumer_that_waits_is_woken_by_a_batch_a_marker_or_the_end);
     tcase_add_test(tc, a_producer_that_waits_is_woken_by_a_free_slot_or_place);
     tcase_add_test(tc, a_stress_with_delays_loses_and_mixes_nothing);
-    tcase_add_test(tc, fifo_names_a_free_slot_to_write_and_the_oldest_to_read);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);
 }
