@@ -6,9 +6,40 @@
 
 #include "core/rng.h"
 #include "device/cpu/cpu.h"
+#include "devices.h"
 #include "suite.h"
 
 enum { ALL = 65536, ODD = 37 }; /* a last vector that is not whole */
+
+static devices all;
+
+typedef struct convert_call { /* either wide or narrow is read */
+    adn_queue *q;
+    float *wide;
+    adn_bf16 *narrow;
+    size_t n;
+    bool narrows;
+} convert_call;
+
+static adn_status convert_on_worker(void *user)
+{
+    const convert_call *c = user;
+    const adn_cpu_isa *isa = adn_cpu_queue_isa(c->q);
+
+    if (c->narrows)
+        isa->narrow(c->narrow, c->wide, c->n);
+    else
+        isa->widen(c->wide, c->narrow, c->n);
+    return ADN_OK;
+}
+
+/* By a team of two. */
+static void convert(int device, bool narrows, float *wide, adn_bf16 *narrow, size_t n)
+{
+    adn_queue *q = all.one[device].queues[1];
+    convert_call c = {q, wide, narrow, n, narrows};
+    ck_assert_int_eq(adn_cpu_queue_call(q, convert_on_worker, &c), ADN_OK);
+}
 
 static uint32_t bits_of(float f)
 {
@@ -42,10 +73,9 @@ START_TEST(every_bf16_comes_back)
     static float wide[ALL];
 
     for (uint32_t k = 0; k < ALL; k++) from[k] = (adn_bf16){(uint16_t)k};
-    for (int i = 0; adn_cpu_isa_at(i) != NULL; i++) {
-        const adn_cpu_isa *isa = adn_cpu_isa_at(i);
-        isa->widen(wide, from, ALL);
-        isa->narrow(back, wide, ALL);
+    for (int i = 0; i < all.n; i++) {
+        convert(i, false, wide, from, ALL);
+        convert(i, true, wide, back, ALL);
         for (uint32_t k = 0; k < ALL; k++) {
             ck_assert_uint_eq(bits_of(wide[k]), k << 16);
             if (isnan(wide[k]))
@@ -72,8 +102,8 @@ START_TEST(floats_go_to_the_nearest)
         if (k % 64 == 5) from[k] = float_of(d.u[0] & 0x807fffff);                 /* subnormal */
         if (k % 64 == 7) from[k] = copysignf(INFINITY, from[k]);
     }
-    for (int i = 0; adn_cpu_isa_at(i) != NULL; i++) {
-        adn_cpu_isa_at(i)->narrow(to, from, N);
+    for (int i = 0; i < all.n; i++) {
+        convert(i, true, from, to, N);
         for (uint32_t k = 0; k < N; k++) {
             if (isnan(from[k]))
                 ck_assert(isnan(adn_bf16_float(to[k])) &&
@@ -82,7 +112,8 @@ START_TEST(floats_go_to_the_nearest)
                 ck_assert_uint_eq(to[k].bits, bits_of(from[k]) >> 16);
             else
                 ck_assert_msg(to[k].bits == nearest(from[k]), "%s: %a goes to %#x, not %#x",
-                              adn_cpu_isa_at(i)->name, from[k], to[k].bits, nearest(from[k]));
+                              adn_cpu_queue_isa(all.one[i].queues[1])->name, from[k], to[k].bits,
+                              nearest(from[k]));
             if (!isnan(from[k])) ck_assert_uint_eq(adn_bf16_of(from[k]).bits, to[k].bits);
         }
     }
@@ -93,8 +124,11 @@ int main(void)
 {
     Suite *suite = suite_create("bf16");
     TCase *tc = tcase_create("bf16");
+    devices_open(&all);
     tcase_add_test(tc, every_bf16_comes_back);
     tcase_add_test(tc, floats_go_to_the_nearest);
     suite_add_tcase(suite, tc);
-    return adn_suite_run(suite);
+    int result = adn_suite_run(suite);
+    devices_close(&all);
+    return result;
 }
