@@ -214,10 +214,10 @@ START_TEST(a_consumer_has_two_slots_unfinished_and_waits_for_the_older)
     ck_assert_int_eq(pull(e, false), 0);
     ck_assert(read_of(s[2])->n_sync == 1 && read_of(s[1])->n_sync == 0);
     adn_edge_destroy(e);
-    e = edge_of(1, lossy); /* the same slot again needs no other */
-    s[0] = push(e, 0, true);
-    for (int k = 0; k < 5; k++) ck_assert_int_eq(pull(e, false), 0);
-    ck_assert_int_eq(read_of(s[0])->n_sync, 0);
+    e = edge_of(2, lossy); /* the same slots again need no others */
+    for (int64_t k = 0; k < 2; k++) s[k] = push(e, k, true);
+    for (int k = 0; k < 6; k++) ck_assert_int_eq(pull(e, false), 1 - k % 2);
+    ck_assert(read_of(s[0])->n_sync == 0 && read_of(s[1])->n_sync == 0);
     adn_edge_destroy(e);
 }
 END_TEST
@@ -297,6 +297,28 @@ START_TEST(an_edge_whose_consumer_is_gone_drops_though_it_should_block)
 }
 END_TEST
 
+START_TEST(an_edge_without_memory_owes_nothing)
+{
+    adn_edge_conf conf = {
+        .dev = &fake, .n_slot = {2, 1}, .replay = lossy, .shape = {1, 1, 1, 1}, .type = ADN_F32};
+    int64_t live = adn_alloc_live(), n = 0;
+    adn_status st = ADN_NOMEM;
+    adn_edge *e = NULL;
+
+    while (st == ADN_NOMEM) {
+        ck_assert_ptr_null(e);
+        ck_assert_int_eq(adn_alloc_live(), live);
+        adn_alloc_fail_at(++n);
+        st = adn_edge_create(&conf, &e);
+        adn_alloc_fail_at(0);
+    }
+    ck_assert_int_eq(st, ADN_OK);
+    ck_assert_int_gt(n, 7 * 5); /* seven slots */
+    adn_edge_destroy(e);
+    ck_assert_int_eq(adn_alloc_live(), live);
+}
+END_TEST
+
 /* --- who waits is woken */
 
 static adn_status pull_on_thread(void *user)
@@ -355,6 +377,7 @@ int main(void)
     tcase_add_test(tc, after_the_end_what_is_unread_is_read);
     tcase_add_test(tc, a_marker_waits_while_older_steps_are_re_read);
     tcase_add_test(tc, an_edge_whose_consumer_is_gone_drops_though_it_should_block);
+    tcase_add_test(tc, an_edge_without_memory_owes_nothing);
     tcase_add_test(tc, a_silent_producers_slots_are_re_read_then_the_consumer_waits);
     tcase_add_test(tc, a_producer_that_must_not_drop_waits_for_a_read);
     suite_add_tcase(suite, tc);

@@ -254,6 +254,7 @@ static void figures(adn_replay_policy policy, uint32_t n_push, uint32_t n_all, d
     double sum = 0;
     adn_ring r;
 
+    n_draw = 0; /* the paper's 14.9 moves by 0.1 from one seed to the next */
     adn_ring_init(&r, &c, M, slots);
     for (int i = 0; i < TICKS; i++) {
         if (random_below(1, n_all) < n_push) {
