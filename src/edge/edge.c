@@ -37,7 +37,7 @@ size_t adn_edge_slot_bytes(const adn_edge_conf *conf)
 }
 
 /* The test lane is a fifo whatever the training lane is. */
-static adn_replay_conf lane_conf(const adn_edge_conf *conf, int lane)
+static adn_replay_conf lane_conf(const adn_edge_conf *conf, adn_lane lane)
 {
     return lane == ADN_LANE_TRAIN ? conf->replay : (adn_replay_conf){0};
 }
@@ -48,7 +48,7 @@ int adn_edge_n_slot(const adn_edge_conf *conf, adn_lane lane)
     return adn_ring_size(&replay, conf->n_slot[lane]);
 }
 
-static adn_status slot_create(const adn_edge_conf *conf, int lane, adn_slot *s)
+static adn_status slot_create(const adn_edge_conf *conf, adn_lane lane, adn_slot *s)
 {
     const adn_device_ops *ops = conf->dev->ops;
     adn_status st;
@@ -75,7 +75,7 @@ static void slot_destroy(adn_device *dev, adn_slot *s)
     adn_free(s->samples);
 }
 
-static adn_status lane_create(const adn_edge_conf *conf, int lane, lane_state *l)
+static adn_status lane_create(const adn_edge_conf *conf, adn_lane lane, lane_state *l)
 {
     adn_replay_conf replay = lane_conf(conf, lane);
     int n = adn_edge_n_slot(conf, lane);
@@ -99,7 +99,7 @@ adn_status adn_edge_create(const adn_edge_conf *conf, adn_edge **out)
     e->dev = conf->dev;
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->changed, NULL);
-    for (int k = 0; k < ADN_N_LANE; k++) ADN_TRY(st, lane_create(conf, k, &e->lanes[k]), fail);
+    for (adn_lane k = 0; k < ADN_N_LANE; k++) ADN_TRY(st, lane_create(conf, k, &e->lanes[k]), fail);
     *out = e;
     return ADN_OK;
 fail:

@@ -40,7 +40,7 @@ typedef struct adn_slot {
     int64_t push;       /* when it was committed, by count */
     int64_t use;        /* reads of it, this one included; 1: the first */
     int64_t age;        /* at this read: pushes behind the newest whose writing had ended */
-    int lane;
+    adn_lane lane;
 } adn_slot;
 
 typedef struct adn_edge adn_edge;

@@ -130,7 +130,7 @@ static void stress_policy(adn_replay_policy policy)
         for (int n_slot = 1; n_slot <= 3; n_slot += 2)
             for (uint64_t jitter = 0; jitter < 4; jitter++)
                 stress_edge((adn_replay_conf){.policy = policy,
-                                              .when_full = k,
+                                              .when_full = (adn_when_full)k,
                                               .max_reuse = asks ? MAX_REUSE : 0,
                                               .seed = 3},
                             n_slot, jitter % 2 * 5, jitter / 2 * 7);

@@ -169,7 +169,7 @@ static void policy_does_as_its_model(adn_replay_policy policy)
         for (int k = 0; k < 3 * 2 * 2 * 4 * 4; k++) {
             c.seed = c.edge = (uint64_t)k;
             if (policy != ADN_REPLAY_FIFO) {
-                c.when_full = k / 3 % 2;
+                c.when_full = (adn_when_full)(k / 3 % 2);
                 c.reads_on = k / 6 % 2 != 0;
                 c.max_reuse = limits[k / 12 % 4];
                 c.max_age = limits[k / 48];

@@ -313,7 +313,7 @@ static void explore_policy(adn_replay_policy policy)
     for (int n_slot = 1; n_slot <= MAX_SLOTS; n_slot++)
         for (int k = 0; k < (asks ? 2 * 3 * 2 * 2 : 1); k++) {
             adn_replay_conf c = {.policy = policy,
-                                 .when_full = k % 2,
+                                 .when_full = (adn_when_full)(k % 2),
                                  .max_reuse = k / 2 % 3,
                                  .max_age = k / 6 % 2,
                                  .reads_on = k / 12 != 0,
