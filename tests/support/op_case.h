@@ -22,6 +22,7 @@ void op_cases_each(adn_op_kind kind, adn_type type, void (*fn)(const op_case *c,
 /* "conv_fwd 5x7x9x16 -> 5x4x5x17 kernel 3 ..." Static memory. */
 const char *op_case_text(const op_case *c);
 
+bool op_is_norm(adn_op_kind kind);
 bool op_has_layout(adn_op_kind kind);              /* its weights lie as a layout says */
 bool op_case_has(const op_case *c, adn_role role); /* the case gives memory for the role */
 /* The written role that may lie where a read one does. false: none. */
@@ -36,6 +37,10 @@ typedef struct op_data {
 } op_data;
 
 bool op_is_real(const op_case *c, adn_role role); /* the role holds doubles in op_data */
+size_t op_item_bytes(const op_case *c, adn_role role);
+bool op_is_bf16(const op_case *c, adn_role role);
+/* The number as a case's memory of that role has it: rounded to float, or to bf16. */
+double op_held(const op_case *c, adn_role role, double number);
 void op_data_init(op_data *data, const op_case *c,
                   uint64_t seed); /* what is only written holds OP_UNSET */
 void op_data_copy(op_data *to, const op_data *from, const op_case *c);
