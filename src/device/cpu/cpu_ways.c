@@ -20,7 +20,7 @@
  * (cpu_widen.c) and goes by the first of these that takes it.
  *
  * Each is compared with its loop in double by tests/contract/test_device.c, with the bounds of
- * tests/support/op_case.c, for every processor that this file and the fast ones are compiled for.
+ * tests/support/op_compare.c, for every processor that this file and the fast ones are compiled for.
  * Empty batches and doubles go to the loops, or are nothing. */
 /* clang-format on */
 #include "device/cpu/act.h"

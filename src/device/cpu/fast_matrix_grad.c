@@ -17,28 +17,6 @@ typedef struct share {
     float *block, *packed, *sum;
 } share;
 
-/* A panel of the gradients of rows k .. k + n of the batch; sum[width] += them. What is missing to
- * a whole panel is zero. */
-static void pack(const adn_matrix *m, const float *grad, size_t panel, size_t k, size_t n,
-                 float *to, float *sum)
-{
-    size_t at = panel * TILE_WIDTH, n_col = ADN_MIN(TILE_WIDTH, m->n_col - at);
-    const float *from = grad + k * m->n_col + at;
-    vec low = vec_load(sum), high = vec_load(sum + LANES);
-    float row[TILE_WIDTH] = {0};
-
-    for (; n > 0; n--, from += m->n_col, to += TILE_WIDTH) {
-        const float *whole = n_col == TILE_WIDTH ? from : memcpy(row, from, n_col * sizeof(*row));
-        vec a = vec_load(whole), b = vec_load(whole + LANES);
-        low += a;
-        high += b;
-        vec_store(to, a);
-        vec_store(to + LANES, b);
-    }
-    vec_store(sum, low);
-    vec_store(sum + LANES, high);
-}
-
 /* A share's tiles of a block of inputs, over rows k .. k + n of the batch. */
 static void grad_block(const adn_matrix *m, const adn_op_args *args, const share *s, size_t block,
                        size_t k, size_t n)
@@ -67,6 +45,7 @@ static void grad_block(const adn_matrix *m, const adn_op_args *args, const share
 static void grad_share(const adn_matrix *m, const adn_op_args *args, const share *s)
 {
     size_t n_tile = tile_count(m->n_row), first = s->from / n_tile, last = (s->to - 1) / n_tile;
+    const float *grad = args->p[ADN_GRAD_DST];
     float *grad_bias = args->p[ADN_GRAD_BIAS];
 
     if (s->from == s->to) return;
@@ -74,9 +53,12 @@ static void grad_share(const adn_matrix *m, const adn_op_args *args, const share
     for (size_t piece = 0; piece < m->n_piece; piece++) {
         size_t k = fast_share_begin(m->depth, m->n_piece, piece);
         size_t n = fast_share_begin(m->depth, m->n_piece, piece + 1) - k;
-        for (size_t p = 0; p <= last - first; p++)
-            pack(m, args->p[ADN_GRAD_DST], first + p, k, n, s->packed + p * n * TILE_WIDTH,
-                 s->sum + p * TILE_WIDTH);
+        for (size_t p = 0; p <= last - first; p++) {
+            size_t at = (first + p) * TILE_WIDTH;
+            adn_panel_pack(grad + k * m->n_col + at, m->n_col, n,
+                           ADN_MIN(TILE_WIDTH, m->n_col - at), s->packed + p * n * TILE_WIDTH,
+                           s->sum + p * TILE_WIDTH);
+        }
         for (size_t b = 0; b < m->n_block; b++) grad_block(m, args, s, b, k, n);
     }
     if (grad_bias == NULL) return;

@@ -119,3 +119,20 @@ void adn_panels_turn(const adn_panels *p, float *back, const float *weight)
         }
     }
 }
+
+void adn_panel_pack(const float *rows, size_t stride, size_t n, size_t n_col, float *to, float *sum)
+{
+    vec low = vec_load(sum), high = vec_load(sum + LANES);
+    float row[TILE_WIDTH] = {0};
+
+    for (; n > 0; n--, rows += stride, to += TILE_WIDTH) {
+        const float *whole = n_col == TILE_WIDTH ? rows : memcpy(row, rows, n_col * sizeof(*row));
+        vec a = vec_load(whole), b = vec_load(whole + LANES);
+        low += a;
+        high += b;
+        vec_store(to, a);
+        vec_store(to + LANES, b);
+    }
+    vec_store(sum, low);
+    vec_store(sum + LANES, high);
+}

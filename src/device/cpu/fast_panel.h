@@ -11,6 +11,7 @@
 #define adn_panels_back_floats HOT(adn_panels_back_floats)
 #define adn_panels_turn        HOT(adn_panels_turn)
 #define adn_panel_turn         HOT(adn_panel_turn)
+#define adn_panel_pack         HOT(adn_panel_pack)
 
 typedef struct adn_panels {
     size_t n_tap, n_in, n_out, n_panel;
@@ -27,5 +28,10 @@ void adn_panels_turn(const adn_panels *p, float *back, const float *weight);
 /* A square of them: back[o][i] = weight[i][o] for o < n_o, i < n_i, rows TILE_WIDTH apart; zero for
  * the other i of a row. */
 void adn_panel_turn(float *restrict back, const float *restrict weight, size_t n_o, size_t n_i);
+
+/* n rows of n_col gradients, `stride` floats apart, as rows of a whole panel (zero where none are
+ * left): to[n][TILE_WIDTH]. sum[TILE_WIDTH] += them. */
+void adn_panel_pack(const float *rows, size_t stride, size_t n, size_t n_col, float *to,
+                    float *sum);
 
 #endif

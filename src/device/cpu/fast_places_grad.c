@@ -32,27 +32,16 @@ static void take_tile(const grad_call *c, size_t tile)
             memcpy(to, c->src + (image * d->n_in + in) * d->v.c + i, n * sizeof(*to));
 }
 
-/* A panel of the gradients; sum[width] = them. What is missing to a whole panel is zero. */
+/* A panel of the gradients [n_out][n], and their sums. */
 static void pack(const grad_call *c, size_t panel, float *to, float *sum)
 {
     const adn_places *d = c->d;
     size_t at = panel * TILE_WIDTH, n = ADN_MIN(TILE_WIDTH, d->v.o - at);
-    vec low = vec_spread(0), high = vec_spread(0);
-    float row[TILE_WIDTH] = {0};
 
-    for (size_t out = 0; out < d->n_out; out++) {
-        for (size_t image = 0; image < d->v.n; image++, to += TILE_WIDTH) {
-            const float *from = c->grad + (image * d->n_out + out) * d->v.o + at;
-            if (n < TILE_WIDTH) from = memcpy(row, from, n * sizeof(*row));
-            vec a = vec_load(from), b = vec_load(from + LANES);
-            low += a;
-            high += b;
-            vec_store(to, a);
-            vec_store(to + LANES, b);
-        }
-    }
-    vec_store(sum, low);
-    vec_store(sum + LANES, high);
+    memset(sum, 0, TILE_WIDTH * sizeof(*sum));
+    for (size_t out = 0; out < d->n_out; out++)
+        adn_panel_pack(c->grad + out * d->v.o + at, d->n_out * d->v.o, d->v.n, n,
+                       to + out * d->v.n * TILE_WIDTH, sum);
 }
 
 /* All taps of a tile of inputs and a panel of outputs. */
