@@ -42,18 +42,6 @@ typedef adn_bf16 act;
 #define act_load  vec_load_bf16
 #define act_store vec_store_bf16
 
-#else
-
-typedef float act;
-#define ACT_TYPE   ADN_F32
-#define ACT(name)  HOT(name)
-#define act_get(x) (x)
-#define act_of(x)  (x)
-#define act_load   vec_load
-#define act_store  vec_store
-
-#endif
-
 /* The first n lanes, the others zero; the first n lanes alone. */
 VEC_INLINE vec act_load_some(const act *p, size_t n)
 {
@@ -68,6 +56,20 @@ VEC_INLINE void act_store_some(act *p, vec v, size_t n)
     act_store(all, v);
     memcpy(p, all, n * sizeof(*all));
 }
+
+#else
+
+typedef float act;
+#define ACT_TYPE       ADN_F32
+#define ACT(name)      HOT(name)
+#define act_get(x)     (x)
+#define act_of(x)      (x)
+#define act_load       vec_load
+#define act_store      vec_store
+#define act_load_some  vec_load_some
+#define act_store_some vec_store_some
+
+#endif
 
 /* Convolutions of 3x3 and stride 1, by Winograd's transforms. */
 adn_status adn_wino_plan(adn_cpu_op *op);
