@@ -49,6 +49,8 @@ typedef struct adn_unit_conf {
 } adn_unit_conf;
 
 typedef enum adn_cuts_kind { ADN_CUTS_LIST, ADN_CUTS_EVERY, ADN_CUTS_AUTO } adn_cuts_kind;
+/* How running statistics take a batch that is learned from again. */
+typedef enum adn_bn_reuse { ADN_BN_ONCE, ADN_BN_EVERY } adn_bn_reuse;
 typedef enum adn_init { ADN_INIT_TORCH, ADN_INIT_KAIMING, ADN_INIT_XAVIER } adn_init;
 /* Of activations and their gradients; parameters, statistics and sums are fp32. */
 typedef enum adn_precision { ADN_PRECISION_FP32, ADN_PRECISION_BF16 } adn_precision;
@@ -76,6 +78,7 @@ typedef struct adn_model_conf {
     int n_cut;
     adn_init init;
     adn_conv_algo conv;
+    adn_bn_reuse bn_reuse;
 } adn_model_conf;
 
 typedef enum adn_sched_kind {
@@ -102,12 +105,76 @@ typedef struct adn_optim_conf {
     adn_sched_conf schedule;
 } adn_optim_conf;
 
+/* Of the batches that a stage may read, the one that it reads: */
+typedef enum adn_replay_policy {
+    ADN_REPLAY_FIFO,          /* the oldest; each is read once, nothing is lost */
+    ADN_REPLAY_LATEST,        /* the newest, read or not */
+    ADN_REPLAY_LIFO,          /* the newest not yet read; where all are, the newest */
+    ADN_REPLAY_PRIORITY_LIFO, /* the least used, of these the newest */
+    /* The same as the public code of Belilovsky et al. 2020 has it: it compares `index > pointer`
+     * where `>=` is meant, so in a full buffer the oldest ranks as the newest. */
+    ADN_REPLAY_PRIORITY_LIFO_PAPER,
+    ADN_REPLAY_UNIFORM, /* drawn; the same slots and the same number of reads draw the same */
+    ADN_N_REPLAY
+} adn_replay_policy;
+
+/* What a producer does where as many batches as there are slots are there already. */
+typedef enum adn_when_full {
+    ADN_FULL_BLOCK,      /* drops the oldest that was read; waits while all are unread */
+    ADN_FULL_DROP_OLDEST /* drops the oldest, read or not: never waits. Not with fifo */
+} adn_when_full;
+
+typedef struct adn_buffer_conf { /* the replay buffer of an edge */
+    int slots;                   /* batches it holds */
+    adn_replay_policy policy;
+    adn_when_full when_full;
+    int max_reuse;   /* reads of a batch in all; 0: no limit */
+    int max_age;     /* in producer steps; 0: no limit */
+    bool emit_fresh; /* the producer does not emit what it has learned from before */
+} adn_buffer_conf;
+
+/* --- the virtual schedule: one host thread, modelled time, real gradients */
+typedef enum adn_schedule { ADN_SCHEDULE_THREADS, ADN_SCHEDULE_VIRTUAL } adn_schedule;
+typedef enum adn_draw_kind {
+    ADN_DRAW_CLOCK, /* a discrete-event clock: a stage begins its next step as soon as it can */
+    ADN_DRAW_RANDOM /* at each tick one stage is drawn, by speed; one that cannot step is passed
+                       over (the public code of Belilovsky et al. 2020) */
+} adn_draw_kind;
+typedef enum adn_clock_kind {
+    ADN_CLOCK_FRESH,    /* a stage's clock counts what it has not learned from before */
+    ADN_CLOCK_OWN_STEPS /* every update */
+} adn_clock_kind;
+typedef enum adn_after_end { ADN_AFTER_EVAL_FORWARD, ADN_AFTER_STOP } adn_after_end;
+
+typedef struct adn_slow_conf {
+    int block;
+    double factor; /* its steps take so many times as long; below 1: it is faster */
+} adn_slow_conf;
+typedef struct adn_link_conf {
+    int edge;         /* into this block */
+    double delay_s;   /* from the end of the producer's step until the batch is there */
+    double bandwidth; /* bits a second; 0: no limit. Batches go one after another */
+    double loss;      /* probability that a batch is lost on the way */
+} adn_link_conf;
+typedef enum adn_cost { ADN_COST_EQUAL, ADN_COST_MACS } adn_cost;
+typedef struct adn_chaos_conf {
+    double step_s; /* modelled time of a step, the mean over all blocks, before `slow` */
+    adn_cost cost; /* how it is shared out: the same for each block, or by multiply-adds */
+    double spread; /* each step's time is drawn from 1 - spread .. 1 + spread times its mean */
+    adn_slow_conf *slow;
+    int n_slow;
+    adn_link_conf *links;
+    int n_link;
+} adn_chaos_conf;
+
 typedef struct adn_block_conf {
     const char *device;        /* as given: auto, cpu, cpu:0-3 */
     int first_core, last_core; /* of cpu:A-B; -1: not given */
     int threads;               /* 0: auto */
     bool has_aux;              /* aux below is this block's own */
     adn_head_conf aux;
+    bool has_edge; /* edge below is that of the edge into this block */
+    adn_buffer_conf edge;
 } adn_block_conf;
 
 typedef struct adn_config {
@@ -116,16 +183,21 @@ typedef struct adn_config {
     const char *runs;
     uint64_t seed;
     adn_mode mode;
+    adn_schedule schedule;
+    adn_draw_kind draw; /* of the virtual schedule */
     adn_precision precision;
     adn_duration until;
     adn_data_conf data;
     adn_model_conf model;
     adn_head_conf aux;
-    int classifier_hidden; /* hidden layers of the last block's classifier (VGG-like nets) */
-    int slots;
+    int classifier_hidden;  /* hidden layers of the last block's classifier (VGG-like nets) */
+    adn_buffer_conf edge;   /* of every edge but the loader's */
     adn_block_conf *blocks; /* one entry a block where given; n_block may be 0 */
     int n_block;
     adn_optim_conf optim;
+    adn_clock_kind clock;
+    adn_after_end after_end;
+    adn_chaos_conf chaos;
     adn_duration eval_every, checkpoint_every; /* of source epochs or steps; ADN_NEVER: off */
     int keep_last, keep_best;
     double log_every_s;

@@ -141,7 +141,7 @@ const adn_key adn_schema[] = {
      .help = "hidden layers behind an average pool to 2x2; ResNets have none"},
 
     {"edge", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS, .help = "every edge between blocks"},
-    {"edge.slots", ADN_KEY_INT, "8", AT(slots), FROM(1, 65536), .modes = ADN_IN_BLOCKS,
+    {"edge.slots", ADN_KEY_INT, "8", AT(edge.slots), FROM(1, 65536), .modes = ADN_IN_BLOCKS,
      .help = "batches it holds"},
     {"edge.policy", ADN_KEY_WORD, "fifo", .modes = ADN_IN_BLOCKS,
      WORDS(NOW("fifo", 0), ASYNC_ONLY("latest"), ASYNC_ONLY("lifo"), ASYNC_ONLY("priority-lifo"),

@@ -6,24 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of the slots that may be read, the one that is: */
-typedef enum adn_replay_policy {
-    ADN_REPLAY_FIFO,          /* the oldest; each is read once, nothing is lost */
-    ADN_REPLAY_LATEST,        /* the newest, read or not */
-    ADN_REPLAY_LIFO,          /* the newest not yet read; where all are, the newest */
-    ADN_REPLAY_PRIORITY_LIFO, /* the least used, of these the newest */
-    /* The same as the public code of Belilovsky et al. 2020 has it: it compares `index > pointer`
-     * where `>=` is meant, so in a full buffer the oldest ranks as the newest. */
-    ADN_REPLAY_PRIORITY_LIFO_PAPER,
-    ADN_REPLAY_UNIFORM, /* drawn; the same slots and the same number of reads draw the same */
-    ADN_N_REPLAY
-} adn_replay_policy;
-
-/* What a producer does where M batches are there already. */
-typedef enum adn_when_full {
-    ADN_FULL_BLOCK,      /* drops the oldest that was read; waits while all are unread */
-    ADN_FULL_DROP_OLDEST /* drops the oldest, read or not: never waits. Not with fifo */
-} adn_when_full;
+#include "adonis/config.h"
 
 typedef struct adn_replay_conf {
     adn_replay_policy policy;

@@ -134,7 +134,7 @@ void adn_plan_clear_all(adn_plan *p)
 
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)
 {
-    int n = p->conf->slots;
+    int n = p->conf->edge.slots;
     return (adn_edge_conf){.dev = dev,
                            .n_slot = {n, ADN_MIN(n, 2)},
                            .shape = edge == 0 ? p->image : p->blocks[edge - 1].emits,

@@ -26,7 +26,7 @@ START_TEST(without_a_file_the_defaults_of_the_product_page_hold)
     ck_assert(c->data.augment[1].kind == ADN_AUG_FLIP && c->data.augment[1].size == 0);
     ck_assert(c->data.classes == 0 && c->data.readers == 0);
     ck_assert(c->aux.kind == ADN_HEAD_MLP_SR && c->aux.conv == 3 && c->aux.hidden == 3);
-    ck_assert(c->aux.label_smoothing == 0 && c->classifier_hidden == 2 && c->slots == 8 &&
+    ck_assert(c->aux.label_smoothing == 0 && c->classifier_hidden == 2 && c->edge.slots == 8 &&
               c->n_block == 0);
     ck_assert(c->optim.lr == 0.1 && c->optim.momentum == 0.9 && c->optim.weight_decay == 5e-4);
     ck_assert(!c->optim.nesterov && !c->optim.no_decay_bias && !c->optim.no_decay_norm);

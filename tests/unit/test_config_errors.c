@@ -285,7 +285,7 @@ START_TEST(a_key_that_the_mode_does_not_use_is_a_warning)
     ck_silent_about("aux.kind");
     ck_says(
         "exp.yaml:3:26: warning: 'edge.policy' is not used in mode sync"); /* fifo there, always */
-    ck_assert(c->slots == 4 && c->n_block == 2 && c->blocks[0].threads == 5);
+    ck_assert(c->edge.slots == 4 && c->n_block == 2 && c->blocks[0].threads == 5);
     adn_config_free(c);
 
     c = config_good(
