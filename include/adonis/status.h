@@ -17,7 +17,9 @@
     X(BADCKPT, 6, "damaged or incompatible checkpoint")                                            \
     X(NET, 7, "network or peers")                                                                  \
     X(STOPPED, 75, "stopped on request; the same command resumes")                                 \
-    X(END, 1, "no more items") /* of an edge or a list: never reaches the program's exit */
+    /* Of an edge or a list, never the program's: */                                               \
+    X(END, 1, "no more items")                                                                     \
+    X(AGAIN, 1, "nothing to do yet")
 
 typedef enum adn_status {
 #define X(name, exit_code, text) ADN_##name,

@@ -21,7 +21,8 @@ typedef struct adn_epoch_row {
 
 /* How far a block is. */
 typedef struct adn_stage_view {
-    int64_t steps, samples; /* finished: updates, and the clock */
+    int64_t steps, samples; /* finished: the clock */
+    int64_t rereads;        /* finished updates on batches learned from before */
     double lr;              /* of the last step */
     double loss, top1;      /* running, of the open (or last) epoch; NaN before its first step */
     int64_t tests;          /* test batches of the pass so far */

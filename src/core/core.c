@@ -130,3 +130,8 @@ double adn_now(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+double adn_clock_now(const adn_clock *clock)
+{
+    return clock != NULL ? clock->now(clock->user) : adn_now();
+}

@@ -42,5 +42,11 @@ void adn_alloc_fail_at(int64_t n); /* tests: the n-th call from now fails; 0: no
 
 /* Seconds of a clock that only goes forward. */
 double adn_now(void);
+/* Where time may be modelled: NULL is that clock. */
+typedef struct adn_clock {
+    double (*now)(void *user);
+    void *user;
+} adn_clock;
+double adn_clock_now(const adn_clock *clock);
 
 #endif

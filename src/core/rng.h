@@ -11,7 +11,10 @@ typedef enum adn_purpose { /* what a draw is for: two purposes never share numbe
                            ADN_RNG_ORDER,    /* a: epoch, b: position / 4 */
                            ADN_RNG_AUGMENT, /* a: epoch, b: sample * 16 + number of the transform */
                            ADN_RNG_TEST,    /* tests and benchmarks */
-                           ADN_RNG_REPLAY   /* a: edge, b: number of the read */
+                           ADN_RNG_REPLAY,  /* a: edge, b: number of the read */
+                           ADN_RNG_SPREAD,  /* a: block, b: its update: how long the step takes */
+                           ADN_RNG_LOSS,    /* a: edge, b: the producer's update */
+                           ADN_RNG_TICK     /* a: 0, b: tick: whose turn it is */
 } adn_purpose;
 
 typedef struct adn_draw {

@@ -12,16 +12,27 @@ typedef struct lane_state {
     adn_slot *slots;
     int n; /* made */
     adn_ages ages;
-    double wait_out_s, wait_in_s;
-    bool producer_waits, consumer_waits;
+    struct waiting { /* of a side: from ADN_AGAIN to the next other answer */
+        bool is_on;
+        double since_s, sum_s;
+    } waits[ADN_N_SIDE];
+    int64_t released, lost, bytes;
+    double occupancy_sum;
 } lane_state;
+
+typedef struct marker {
+    int64_t step;
+    int64_t after; /* test batches that are released before it is met */
+} marker;
 
 struct adn_edge {
     adn_device *dev;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    adn_bell *bells[ADN_N_SIDE];
+    const adn_clock *clock;
+    size_t sample_bytes;
     lane_state lanes[ADN_N_LANE];
-    int64_t markers[ADN_EDGE_MARKERS];
+    marker markers[ADN_EDGE_MARKERS];
     int n_marker;
     bool is_aborted;
 };
@@ -97,8 +108,10 @@ adn_status adn_edge_create(const adn_edge_conf *conf, adn_edge **out)
 
     if (e == NULL) return ADN_FAIL(ADN_NOMEM, "edge: no memory");
     e->dev = conf->dev;
+    e->clock = conf->clock;
+    e->sample_bytes = adn_edge_slot_bytes(conf) / (size_t)conf->shape.n;
+    for (int k = 0; k < ADN_N_SIDE; k++) e->bells[k] = conf->bells[k];
     pthread_mutex_init(&e->lock, NULL);
-    pthread_cond_init(&e->changed, NULL);
     for (adn_lane k = 0; k < ADN_N_LANE; k++) ADN_TRY(st, lane_create(conf, k, &e->lanes[k]), fail);
     *out = e;
     return ADN_OK;
@@ -116,7 +129,6 @@ void adn_edge_destroy(adn_edge *e)
         adn_free(l->slots);
         adn_free(l->states);
     }
-    pthread_cond_destroy(&e->changed);
     pthread_mutex_destroy(&e->lock);
     adn_free(e);
 }
@@ -125,38 +137,66 @@ void adn_edge_destroy(adn_edge *e)
 
 static void unlock(adn_edge *e)
 {
+    bool must_ring = false;
+
     for (int k = 0; k < ADN_N_LANE; k++) {
-        if (e->lanes[k].ring.must_wake) pthread_cond_broadcast(&e->changed);
+        must_ring = must_ring || e->lanes[k].ring.must_wake;
         e->lanes[k].ring.must_wake = false;
     }
     pthread_mutex_unlock(&e->lock);
+    for (int k = 0; must_ring && k < ADN_N_SIDE; k++) adn_bell_ring(e->bells[k]);
 }
 
-/* Locked. Until anything changes; counted, and seen while it lasts. */
-static void wait_changed(adn_edge *e, bool *waits, double *wait_s)
+/* Locked. What a call of this side is answered; until it is another than ADN_AGAIN, it waits. */
+static adn_status answer(adn_edge *e, adn_lane lane, adn_side side, adn_status st)
 {
-    double start = adn_now();
+    struct waiting *w = &e->lanes[lane].waits[side];
+    bool waits = st == ADN_AGAIN;
 
-    *waits = true;
-    pthread_cond_wait(&e->changed, &e->lock);
-    *waits = false;
-    *wait_s += adn_now() - start;
+    if (waits == w->is_on) return st;
+    double now = adn_clock_now(e->clock);
+    if (waits)
+        w->since_s = now;
+    else
+        w->sum_s += now - w->since_s;
+    w->is_on = waits;
+    return st;
 }
 
-/* Locked, and let go meanwhile: nobody else records the caller's own events. */
+/* Locked, and let go meanwhile: nobody else records the caller's own events. Modelled time does not
+ * pass meanwhile. */
 static adn_status wait_own(adn_edge *e, adn_event *own)
 {
+    if (e->clock != NULL) return ADN_AGAIN;
     unlock(e);
     adn_status st = e->dev->ops->event_sync(own);
     pthread_mutex_lock(&e->lock);
     return st;
 }
 
+/* What has_ended asks about. */
+typedef struct asked {
+    const adn_edge *e;
+    const lane_state *lane;
+} asked;
+
+static bool has_arrived(const adn_edge *e, const adn_slot *s)
+{
+    return e->clock == NULL || s->ready_s <= adn_clock_now(e->clock);
+}
+
 static bool has_ended(void *user, int slot, bool is_write)
 {
-    const adn_slot *s = &((const lane_state *)user)->slots[slot];
+    const asked *a = user;
+    const adn_slot *s = &a->lane->slots[slot];
+    if (a->e->clock != NULL) return !is_write || has_arrived(a->e, s);
     const adn_event *ev = is_write ? s->written : s->read;
     return ev->dev->ops->event_query(ev);
+}
+
+static void poll(adn_edge *e, lane_state *l)
+{
+    adn_ring_poll(&l->ring, has_ended, &(asked){e, l});
 }
 
 /* --- producer */
@@ -164,21 +204,18 @@ static bool has_ended(void *user, int slot, bool is_write)
 adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out)
 {
     lane_state *l = &e->lanes[lane];
-    adn_ring_answer a = {.verb = ADN_RING_WAIT};
+    adn_ring_answer a = {.verb = ADN_RING_SYNC};
     adn_status st = ADN_OK;
 
     pthread_mutex_lock(&e->lock);
-    while (st == ADN_OK && !e->is_aborted) {
-        adn_ring_poll(&l->ring, has_ended, l);
+    while (st == ADN_OK && a.verb == ADN_RING_SYNC && !e->is_aborted) {
+        poll(e, l);
         a = adn_ring_acquire(&l->ring);
-        if (a.verb == ADN_RING_WAIT)
-            wait_changed(e, &l->producer_waits, &l->wait_out_s);
-        else if (a.verb == ADN_RING_SYNC)
-            st = wait_own(e, l->slots[a.slot].written);
-        else
-            break;
+        if (a.verb == ADN_RING_WAIT) st = ADN_AGAIN;
+        if (a.verb == ADN_RING_SYNC) st = wait_own(e, l->slots[a.slot].written);
     }
-    if (st == ADN_OK && e->is_aborted) st = ADN_STOPPED;
+    if (e->is_aborted && st != ADN_DEVICE) st = ADN_STOPPED;
+    st = answer(e, lane, ADN_SIDE_PRODUCER, st);
     unlock(e);
     if (st != ADN_OK) return st;
     adn_slot *s = a.verb == ADN_RING_GO ? &l->slots[a.slot] : NULL;
@@ -194,20 +231,21 @@ void adn_edge_commit(adn_edge *e, adn_slot *s)
     pthread_mutex_lock(&e->lock);
     adn_ring_commit(&l->ring, (int)(s - l->slots));
     s->push = l->states[s - l->slots].push;
+    l->bytes += (int64_t)e->sample_bytes * s->n_valid;
     unlock(e);
 }
 
-void adn_edge_close(adn_edge *e)
+void adn_edge_close(adn_edge *e, adn_lane lane)
 {
     pthread_mutex_lock(&e->lock);
-    for (int k = 0; k < ADN_N_LANE; k++) adn_ring_close(&e->lanes[k].ring);
+    adn_ring_close(&e->lanes[lane].ring);
     unlock(e);
 }
 
-void adn_edge_leave(adn_edge *e)
+void adn_edge_lose(adn_edge *e)
 {
     pthread_mutex_lock(&e->lock);
-    for (int k = 0; k < ADN_N_LANE; k++) adn_ring_leave(&e->lanes[k].ring);
+    e->lanes[ADN_LANE_TRAIN].lost++;
     unlock(e);
 }
 
@@ -215,17 +253,22 @@ void adn_edge_abort(adn_edge *e)
 {
     pthread_mutex_lock(&e->lock);
     e->is_aborted = true;
-    pthread_cond_broadcast(&e->changed);
+    for (int k = 0; k < ADN_N_LANE; k++) {
+        e->lanes[k].ring.must_wake = true;
+        for (int side = 0; side < ADN_N_SIDE; side++)
+            (void)answer(e, (adn_lane)k, (adn_side)side, ADN_STOPPED);
+    }
     unlock(e);
 }
 
 /* --- consumer */
 
 /* Whether the oldest marker comes before what the consumer would get. Locked. */
-static bool marker_is_next(const adn_edge *e, adn_lane lane, adn_ring_answer a)
+static bool marker_is_next(const adn_edge *e, adn_ring_answer a)
 {
-    if (lane != ADN_LANE_TRAIN || e->n_marker == 0) return false;
-    return a.verb != ADN_RING_GO || e->lanes[lane].slots[a.slot].step > e->markers[0];
+    if (e->n_marker == 0 || e->lanes[ADN_LANE_TEST].released < e->markers[0].after) return false;
+    return a.verb != ADN_RING_GO ||
+           e->lanes[ADN_LANE_TRAIN].slots[a.slot].step > e->markers[0].step;
 }
 
 /* Locked. */
@@ -235,33 +278,44 @@ static adn_slot *take(lane_state *l, int slot)
 
     s->age = adn_replay_age(&l->ring.book, slot);
     adn_ages_add(&l->ages, s->age);
+    l->occupancy_sum += adn_replay_unread(&l->ring.book) / (double)l->ring.book.n_slot;
     adn_ring_take(&l->ring, slot);
     s->use = l->states[slot].use;
     return s;
 }
 
+/* Locked. What comes next on the lane, as far as the ring knows. */
+static adn_ring_answer next(adn_edge *e, lane_state *l)
+{
+    poll(e, l);
+    if (l->ring.is_left)
+        return (adn_ring_answer){l->ring.book.is_closed ? ADN_RING_END : ADN_RING_WAIT, -1};
+    return adn_ring_next(&l->ring);
+}
+
 adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out)
 {
     lane_state *l = &e->lanes[lane];
+    adn_ring_answer a = {.verb = ADN_RING_SYNC};
     adn_status st = ADN_OK;
     adn_slot *s = NULL;
 
     pthread_mutex_lock(&e->lock);
-    while (st == ADN_OK && !e->is_aborted && s == NULL) {
-        adn_ring_poll(&l->ring, has_ended, l);
-        adn_ring_answer a = adn_ring_next(&l->ring);
+    while (st == ADN_OK && a.verb == ADN_RING_SYNC && !e->is_aborted) {
+        a = next(e, l);
         if (a.verb == ADN_RING_SYNC)
             st = wait_own(e, l->slots[a.slot].read);
-        else if (marker_is_next(e, lane, a))
+        else if (lane == ADN_LANE_TRAIN && marker_is_next(e, a))
             break;
-        else if (a.verb == ADN_RING_WAIT)
-            wait_changed(e, &l->consumer_waits, &l->wait_in_s);
         else if (a.verb == ADN_RING_END)
             st = ADN_END;
+        else if (a.verb == ADN_RING_WAIT || !has_arrived(e, &l->slots[a.slot]))
+            st = ADN_AGAIN;
         else
             s = take(l, a.slot);
     }
-    if (st == ADN_OK && e->is_aborted) st = ADN_STOPPED;
+    if (e->is_aborted && st != ADN_DEVICE) st = ADN_STOPPED;
+    st = answer(e, lane, ADN_SIDE_CONSUMER, st);
     unlock(e);
     if (st == ADN_OK && s != NULL) st = e->dev->ops->event_wait(q, s->written);
     if (st == ADN_OK) *out = s;
@@ -274,55 +328,86 @@ void adn_edge_release(adn_edge *e, adn_slot *s)
 
     pthread_mutex_lock(&e->lock);
     adn_ring_release(&l->ring, (int)(s - l->slots));
+    l->released++;
+    unlock(e);
+}
+
+void adn_edge_leave(adn_edge *e, adn_lane lane)
+{
+    lane_state *l = &e->lanes[lane];
+
+    pthread_mutex_lock(&e->lock);
+    adn_ring_leave(&l->ring);
+    (void)answer(e, lane, ADN_SIDE_CONSUMER, ADN_END);
+    unlock(e);
+}
+
+void adn_edge_read_once(adn_edge *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->lanes[ADN_LANE_TRAIN].ring.book.reads_once = true;
     unlock(e);
 }
 
 /* --- markers */
 
-adn_status adn_edge_mark(adn_edge *e, int64_t step)
+void adn_edge_mark(adn_edge *e, int64_t step, bool after_tests)
 {
-    lane_state *l = &e->lanes[ADN_LANE_TRAIN];
-    adn_status st = ADN_OK;
+    lane_state *l = &e->lanes[ADN_LANE_TRAIN], *t = &e->lanes[ADN_LANE_TEST];
 
     pthread_mutex_lock(&e->lock);
-    while (!e->is_aborted && !l->ring.is_left && e->n_marker == ADN_EDGE_MARKERS)
-        wait_changed(e, &l->producer_waits, &l->wait_out_s);
-    if (e->is_aborted)
-        st = ADN_STOPPED;
-    else if (!l->ring.is_left)
-        e->markers[e->n_marker++] = step;
-    pthread_cond_broadcast(&e->changed);
+    if (!t->ring.is_left) {
+        ADN_ASSERT(e->n_marker < ADN_EDGE_MARKERS);
+        e->markers[e->n_marker++] = (marker){step, after_tests ? t->ring.pushed : 0};
+    }
+    l->ring.must_wake = true;
     unlock(e);
-    return st;
 }
 
 int64_t adn_edge_pop_marker(adn_edge *e)
 {
     pthread_mutex_lock(&e->lock);
     ADN_ASSERT(e->n_marker > 0);
-    int64_t step = e->markers[0];
+    int64_t step = e->markers[0].step;
     e->n_marker--;
     for (int i = 0; i < e->n_marker; i++) e->markers[i] = e->markers[i + 1];
-    pthread_cond_broadcast(&e->changed);
     unlock(e);
     return step;
+}
+
+/* --- counts */
+
+void adn_edge_resume(adn_edge *e, int64_t pulled)
+{
+    pthread_mutex_lock(&e->lock);
+    e->lanes[ADN_LANE_TRAIN].ring.book.drawn = pulled;
+    unlock(e);
+}
+
+static double waited(const adn_edge *e, const struct waiting *w)
+{
+    return w->sum_s + (w->is_on ? adn_clock_now(e->clock) - w->since_s : 0);
 }
 
 adn_edge_stats adn_edge_counts(adn_edge *e)
 {
     pthread_mutex_lock(&e->lock);
     const lane_state *l = &e->lanes[ADN_LANE_TRAIN], *t = &e->lanes[ADN_LANE_TEST];
-    adn_edge_stats s = {.pushed = l->ring.pushed,
-                        .pulled = l->ring.book.pulled,
-                        .wait_out_s = l->wait_out_s,
-                        .wait_in_s = l->wait_in_s,
-                        .producer_waits = l->producer_waits || t->producer_waits,
-                        .consumer_waits = l->consumer_waits || t->consumer_waits,
-                        .reused = l->ring.reused,
-                        .dropped = l->ring.dropped,
-                        .n_full = adn_replay_full(&l->ring.book),
-                        .n_unread = adn_replay_unread(&l->ring.book),
-                        .ages = l->ages};
+    adn_edge_stats s = {
+        .pushed = l->ring.pushed,
+        .pulled = l->ring.book.pulled,
+        .wait_out_s = waited(e, &l->waits[ADN_SIDE_PRODUCER]),
+        .wait_in_s = waited(e, &l->waits[ADN_SIDE_CONSUMER]),
+        .producer_waits = l->waits[ADN_SIDE_PRODUCER].is_on || t->waits[ADN_SIDE_PRODUCER].is_on,
+        .consumer_waits = l->waits[ADN_SIDE_CONSUMER].is_on || t->waits[ADN_SIDE_CONSUMER].is_on,
+        .reused = l->ring.reused,
+        .dropped = l->ring.dropped,
+        .lost = l->lost,
+        .bytes = l->bytes,
+        .occupancy_sum = l->occupancy_sum,
+        .n_full = adn_replay_full(&l->ring.book),
+        .n_unread = adn_replay_unread(&l->ring.book),
+        .ages = l->ages};
     pthread_mutex_unlock(&e->lock);
     return s;
 }

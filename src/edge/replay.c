@@ -74,7 +74,8 @@ static bool may_read(const adn_replay *r, int i, adn_slot_state state)
 {
     const adn_replay_slot *s = &r->slots[i];
     const adn_replay_conf *c = &r->conf;
-    int64_t max_reuse = !adn_replay_asks(c) || (r->is_closed && !c->reads_on) ? 1 : c->max_reuse;
+    bool once = !adn_replay_asks(c) || r->reads_once || (r->is_closed && !c->reads_on);
+    int64_t max_reuse = once ? 1 : c->max_reuse;
 
     return s->state == state && !s->is_held && (max_reuse == 0 || s->use < max_reuse) &&
            (c->max_age == 0 || adn_replay_age(r, i) <= c->max_age);
@@ -129,7 +130,8 @@ static int drawn_ready(const adn_replay *r)
 {
     uint32_t n = 0, before;
     for (int i = 0; i < r->n; i++) n += may_read(r, i, ADN_SLOT_READY);
-    adn_draw d = adn_rng_draw(r->conf.seed, ADN_RNG_REPLAY, r->conf.edge, (uint64_t)r->pulled);
+    adn_draw d =
+        adn_rng_draw(r->conf.seed, ADN_RNG_REPLAY, r->conf.edge, (uint64_t)(r->drawn + r->pulled));
     uint32_t k = adn_rng_below(d.u[0], n);
 
     for (int i = 0; i < r->n; i++) {

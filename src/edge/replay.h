@@ -18,6 +18,7 @@ typedef struct adn_replay_conf {
     bool reads_on;
     uint64_t seed; /* of uniform's draws, and which edge's they are */
     uint64_t edge;
+    int on_the_way; /* batches that a modelled link may hold, with a slot each; else 0 */
 } adn_replay_conf;
 
 typedef enum adn_slot_state {
@@ -43,8 +44,10 @@ typedef struct adn_replay {
     int n;                  /* slots: M and the spares */
     adn_replay_slot *slots; /* [n] */
     int64_t newest;         /* the last push that was seen ready; -1 */
-    int64_t pulled;         /* reads begun: the number of the next draw */
+    int64_t pulled;         /* reads begun */
+    int64_t drawn;          /* reads before this run was resumed: draws go on behind them */
     bool is_closed;         /* no push will follow */
+    bool reads_once;        /* nothing is read again from now on */
 } adn_replay;
 
 /* Whether it asks what has ended on the device, and re-reads: all policies but fifo. */

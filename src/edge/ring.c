@@ -5,7 +5,8 @@
 
 int adn_ring_size(const adn_replay_conf *conf, int n_slot)
 {
-    return n_slot + (adn_replay_asks(conf) ? ADN_RING_WRITES + ADN_RING_READS : 0);
+    int spare = adn_replay_asks(conf) ? ADN_RING_WRITES + ADN_RING_READS : 0;
+    return n_slot + spare + conf->on_the_way;
 }
 
 void adn_ring_init(adn_ring *r, const adn_replay_conf *conf, int n_slot, adn_replay_slot *slots)
@@ -75,7 +76,7 @@ adn_ring_answer adn_ring_acquire(adn_ring *r)
     if (r->is_left) return (adn_ring_answer){ADN_RING_END, -1};
     for (int i = 0; i < b->n; i++)
         n_write += b->slots[i].state == ADN_SLOT_WRITING || b->slots[i].state == ADN_SLOT_COMMITTED;
-    if (adn_replay_asks(&b->conf) && n_write >= ADN_RING_WRITES)
+    if (adn_replay_asks(&b->conf) && n_write >= ADN_RING_WRITES + b->conf.on_the_way)
         return (adn_ring_answer){ADN_RING_SYNC, oldest_committed(b)};
     int slot = adn_replay_write(b);
     if (slot < 0) return (adn_ring_answer){ADN_RING_WAIT, -1};

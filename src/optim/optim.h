@@ -20,13 +20,14 @@ adn_status adn_optim_step(adn_optim *o, void *params, const void *grads, double 
 /* What updates the decayed elements (part 0) or the others (part 1); NULL: there are none. */
 const adn_op *adn_optim_op(const adn_optim *o, int part);
 
-/* Where a stage's clock stands before a step, in both units. */
+/* Where a stage's clock stands before a step, in all units. */
 typedef struct adn_progress {
     double epochs; /* samples / samples an epoch */
     int64_t steps;
+    double seconds;     /* modelled time: real time has no say in a learning rate */
     double step_epochs; /* what this step adds to epochs */
 } adn_progress;
-/* The learning rate of a step. until: where linear and cosine end (epochs or steps). */
+/* The learning rate of a step. until: where linear and cosine end. */
 double adn_schedule_lr(const adn_optim_conf *conf, adn_duration until, adn_progress p);
 /* Decays of a step or multistep schedule so far: momentum is reset where it grows. */
 int64_t adn_schedule_decays(const adn_sched_conf *s, adn_progress p);

@@ -5,6 +5,7 @@
 
 static double position(adn_time_unit unit, adn_progress p)
 {
+    if (unit == ADN_SECONDS) return p.seconds;
     return unit == ADN_STEPS ? (double)p.steps : p.epochs;
 }
 
@@ -50,7 +51,7 @@ double adn_schedule_lr(const adn_optim_conf *conf, adn_duration until, adn_progr
         break;
     }
     if (s->warmup.value > 0) { /* counted at the step's end, so that the first step moves */
-        adn_progress end = {p.epochs + p.step_epochs, p.steps + 1, 0};
+        adn_progress end = {.epochs = p.epochs + p.step_epochs, .steps = p.steps + 1};
         lr *= fmin(1, position(s->warmup.unit, end) / s->warmup.value);
     }
     return lr;

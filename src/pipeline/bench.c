@@ -108,7 +108,7 @@ static adn_status create_run(bench *b, int n_step)
 static adn_status warm_up(bench *b, int n_step)
 {
     adn_status st = create_run(b, n_step);
-    if (st == ADN_OK) st = adn_run_threads(b->run);
+    if (st == ADN_OK) st = adn_run_train(b->run);
     adn_run_destroy(b->run);
     b->run = NULL;
     return st;
@@ -122,7 +122,7 @@ static adn_status run_measured(bench *b, adn_profile *then, adn_profile *now)
 
     ADN_TRY(st, look(b, then), done);
     double start = adn_now(), start_cpu = process_s();
-    ADN_TRY(st, adn_run_threads(b->run), done);
+    ADN_TRY(st, adn_run_train(b->run), done);
     r->seconds = adn_now() - start;
     r->cpu_s = process_s() - start_cpu;
     ADN_TRY(st, look(b, now), done);

@@ -1,6 +1,6 @@
 /* The pipeline: from a config to stages and edges, and the schedules that run them.
- * plan.c decides, run.c builds and joins, source.c and threads.c are the host threads, save.c the
- * checkpoints. */
+ * plan.c decides, run.c builds and joins, source.c and worker.c are what the source and each stage
+ * do next, threads.c and virtual.c who is next, save.c the checkpoints. */
 #ifndef ADN_PIPELINE_H
 #define ADN_PIPELINE_H
 
@@ -17,6 +17,10 @@ typedef struct adn_plan_block {
     adn_shape emits; /* n = batch; of the edge into the next block */
     int first_unit, last_unit;
     adn_queue_conf queue; /* name, cores, team */
+    adn_buffer_conf edge; /* into it; edge 0 is the loader's */
+    double slow;          /* its steps take so many times as long: chaos.slow; 1: as they do */
+    double step_s;        /* the virtual schedule: a step's modelled time, on average */
+    adn_link_conf link;   /* the virtual schedule: of the edge into it */
 } adn_plan_block;
 
 typedef struct adn_plan {
@@ -47,6 +51,8 @@ void adn_plan_clear_all(adn_plan *p);
  * keep cores idle even so, all of them for each, which then take turns. Sets team[n_block]. */
 void adn_teams_share(const double *cost, int n_block, int n_core, int *team);
 adn_status adn_plan_teams(adn_plan *p) ADN_MUST_USE; /* cores and threads of every block's queue */
+/* Seconds that a full batch keeps the modelled link of edge j busy. */
+double adn_plan_transfer_s(const adn_plan *p, int edge);
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev,
                             int edge); /* edge j leads into block j */
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
@@ -62,6 +68,7 @@ typedef struct adn_run_conf {
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
     bool (*must_stop)(void *user); /* asked between source steps; NULL: never */
+    void (*before_step)(void *user, int block); /* tests: of the block's thread; NULL: nothing */
     adn_status (*on_row)(void *user, const adn_epoch_row *row); /* one call at a time, from the
                                                                    block's thread, which waits */
     void (*on_save)(void *user, const adn_ckpt_info *info);     /* after a checkpoint is whole */
@@ -76,10 +83,15 @@ adn_status adn_run_set_dir(adn_run *r, const char *run_dir) ADN_MUST_USE;
 adn_status adn_run_load(adn_run *r, const char *dir, int64_t step, bool with_optim) ADN_MUST_USE;
 /* Seconds trained before, of a run that ends by time and was loaded. */
 void adn_run_set_seconds(adn_run *r, double seconds);
-/* Runs to the end on host threads: ADN_OK, ADN_STOPPED (asked to; saved), or the first failure. */
-adn_status adn_run_threads(adn_run *r) ADN_MUST_USE;
+/* Runs to the end as its schedule says: ADN_OK, ADN_STOPPED (asked to; saved), or the first
+ * failure.
+ */
+adn_status adn_run_train(adn_run *r) ADN_MUST_USE;
 /* One test pass, every head: rows of test_loss and test_top1 to on_row. The pipeline is at rest. */
 adn_status adn_run_test(adn_run *r) ADN_MUST_USE;
+
+/* must_stop would say yes: a source that waits asks at once. Any thread, while it runs. */
+void adn_run_nudge(adn_run *r);
 
 typedef struct adn_run_view { /* any thread, while it runs */
     int64_t source_steps;     /* committed by the source */

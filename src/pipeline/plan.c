@@ -1,6 +1,7 @@
 /* From a config and a data set's sizes to blocks, edges, batches and teams. */
 #include "pipeline/pipeline.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,7 +51,32 @@ static adn_status plan_blocks(adn_plan *p, const adn_dataset_pair *data)
         memcpy(b->spec.std, data->std, sizeof(data->std));
         ADN_TRY(st, adn_net_spec_emits(&b->spec, &b->emits), done);
         b->emits.n = p->batch;
+        b->edge = conf->n_block > 0 && conf->blocks[j].has_edge ? conf->blocks[j].edge : conf->edge;
+        b->slow = 1;
     }
+done:
+    return st;
+}
+
+/* Slow blocks, modelled times and links. */
+static adn_status plan_chaos(adn_plan *p)
+{
+    const adn_chaos_conf *c = &p->conf->chaos;
+    double sum = 0, macs = 1;
+    adn_status st = ADN_OK;
+
+    for (int i = 0; i < c->n_slow; i++)
+        if (c->slow[i].block < p->n_block) p->blocks[c->slow[i].block].slow = c->slow[i].factor;
+    for (int i = 0; i < c->n_link; i++)
+        if (c->links[i].edge < p->n_block) p->blocks[c->links[i].edge].link = c->links[i];
+    for (int j = 0; j < p->n_block; j++) {
+        if (c->cost == ADN_COST_MACS)
+            ADN_TRY(st, adn_net_spec_macs(&p->blocks[j].spec, &macs), done);
+        p->blocks[j].step_s = macs;
+        sum += macs;
+    }
+    for (int j = 0; j < p->n_block; j++)
+        p->blocks[j].step_s *= c->step_s * p->n_block / sum * p->blocks[j].slow;
 done:
     return st;
 }
@@ -70,8 +96,8 @@ static void plan_batches(adn_plan *p)
     if (p->short_batch > 0) p->batches[p->n_batches++] = (adn_net_batch){p->short_batch, true};
     p->batches[p->n_batches++] = (adn_net_batch){p->batch, false};
     if (p->short_test > 0) p->batches[p->n_batches++] = (adn_net_batch){p->short_test, false};
-    bool is_forwarded =
-        p->conf->mode == ADN_MODE_GREEDY && p->short_batch > 0 && p->short_batch != p->short_test;
+    bool has_forward = p->conf->mode == ADN_MODE_GREEDY || p->conf->mode == ADN_MODE_ASYNC;
+    bool is_forwarded = has_forward && p->short_batch > 0 && p->short_batch != p->short_test;
     if (is_forwarded) p->batches[p->n_batches++] = (adn_net_batch){p->short_batch, false};
 }
 
@@ -107,6 +133,7 @@ adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
     ADN_TRY(st, adn_model_create(&conf->model, &p.model), fail);
     ADN_TRY(st, plan_cuts(&p), fail);
     ADN_TRY(st, plan_blocks(&p, data), fail);
+    ADN_TRY(st, plan_chaos(&p), fail);
     ADN_TRY(st, adn_plan_teams(&p), fail);
     plan_batches(&p);
     if (p.epoch_batches == 0) {
@@ -132,13 +159,48 @@ void adn_plan_clear_all(adn_plan *p)
     *p = (adn_plan){0};
 }
 
+static adn_edge_conf bare_edge(const adn_plan *p, int edge)
+{
+    return (adn_edge_conf){.shape = edge == 0 ? p->image : p->blocks[edge - 1].emits,
+                           .type = edge == 0 ? ADN_U8 : p->type};
+}
+
+double adn_plan_transfer_s(const adn_plan *p, int edge)
+{
+    adn_edge_conf c = bare_edge(p, edge);
+    double bandwidth = p->blocks[edge].link.bandwidth;
+    return bandwidth > 0 ? 8 * (double)adn_edge_slot_bytes(&c) / bandwidth : 0;
+}
+
+/* Batches that a link holds at once: two in its queue, those that its delay keeps. */
+static int on_the_way(const adn_plan *p, int edge)
+{
+    double delay = p->blocks[edge].link.delay_s, transfer = adn_plan_transfer_s(p, edge);
+
+    if (p->conf->schedule != ADN_SCHEDULE_VIRTUAL || (delay == 0 && transfer == 0)) return 0;
+    double fastest = p->blocks[edge - 1].step_s * (1 - p->conf->chaos.spread);
+    return 2 + (int)ceil(delay / ADN_MAX(fastest, transfer));
+}
+
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)
 {
-    int n = p->conf->edge.slots;
-    return (adn_edge_conf){.dev = dev,
-                           .n_slot = {n, ADN_MIN(n, 2)},
-                           .shape = edge == 0 ? p->image : p->blocks[edge - 1].emits,
-                           .type = edge == 0 ? ADN_U8 : p->type};
+    enum { LOADER_SLOTS = 2 }; /* it runs ahead by itself, too */
+    const adn_buffer_conf *b = &p->blocks[edge].edge;
+    adn_edge_conf c = bare_edge(p, edge);
+    int n = edge == 0 ? ADN_MIN(b->slots, LOADER_SLOTS) : b->slots;
+
+    c.dev = dev;
+    c.n_slot[ADN_LANE_TRAIN] = n;
+    c.n_slot[ADN_LANE_TEST] = ADN_MIN(n, 2);
+    if (edge > 0)
+        c.replay = (adn_replay_conf){.policy = b->policy,
+                                     .when_full = b->when_full,
+                                     .max_reuse = b->max_reuse,
+                                     .max_age = b->max_age,
+                                     .seed = p->conf->seed,
+                                     .edge = (uint64_t)edge,
+                                     .on_the_way = on_the_way(p, edge)};
+    return c;
 }
 
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,

@@ -12,6 +12,7 @@ static adn_status create_stage(adn_run *r, int j)
                         .spec = &p->blocks[j].spec,
                         .dev = r->dev,
                         .queue = p->blocks[j].queue,
+                        .shared = r->queue,
                         .type = p->type,
                         .n_batches = p->n_batches,
                         .conv = conf->model.conv,
@@ -20,11 +21,25 @@ static adn_status create_stage(adn_run *r, int j)
                         .epoch_samples = p->epoch_samples,
                         .init = conf->model.init,
                         .seed = conf->seed,
+                        .counts = conf->clock,
+                        .bn_reuse = conf->model.bn_reuse,
+                        .is_async = r->is_async,
+                        .clock = r->clock,
                         .on_row = adn_run_row,
                         .user = &r->workers[j]};
     for (int i = 0; i < p->n_batches; i++) c.batches[i] = p->batches[i];
     if (r->conf.jitter != 0) c.queue.jitter = r->conf.jitter + 7919 * (uint64_t)(j + 1);
     return adn_stage_create(&c, &r->stages[j]);
+}
+
+static adn_status create_edge(adn_run *r, int j)
+{
+    adn_edge_conf edge = adn_plan_edge(r->plan, r->dev, j);
+
+    edge.clock = r->clock;
+    edge.bells[ADN_SIDE_PRODUCER] = j > 0 ? &r->workers[j - 1].bell : &r->source.bell;
+    edge.bells[ADN_SIDE_CONSUMER] = &r->workers[j].bell;
+    return adn_edge_create(&edge, &r->edges[j]);
 }
 
 adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
@@ -35,9 +50,11 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
 
     if (r == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
     pthread_mutex_init(&r->row_lock, NULL);
+    adn_bell_init(&r->source.bell);
     r->conf = *conf;
     r->plan = conf->plan;
     r->dev = conf->dev;
+    r->is_async = conf->plan->conf->mode == ADN_MODE_ASYNC;
     r->stages = adn_alloc((size_t)n * sizeof(adn_stage *));
     r->edges = adn_alloc((size_t)n * sizeof(adn_edge *));
     r->workers = adn_alloc((size_t)n * sizeof(adn_worker));
@@ -46,11 +63,15 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
         goto fail;
     }
     for (int j = 0; j < n; j++) {
-        adn_edge_conf edge = adn_plan_edge(r->plan, r->dev, j);
         r->workers[j] = (adn_worker){.run = r, .block = j};
+        adn_bell_init(&r->workers[j].bell);
         if (conf->jitter != 0) r->workers[j].jitter = conf->jitter * 31 + (uint64_t)j;
+    }
+    if (conf->plan->conf->schedule == ADN_SCHEDULE_VIRTUAL)
+        ADN_TRY(st, adn_virtual_create(r), fail);
+    for (int j = 0; j < n; j++) {
         ADN_TRY(st, create_stage(r, j), fail);
-        ADN_TRY(st, adn_edge_create(&edge, &r->edges[j]), fail);
+        ADN_TRY(st, create_edge(r, j), fail);
     }
     ADN_TRY(st, adn_source_create(r, &r->source), fail);
     *out = r;
@@ -67,11 +88,26 @@ void adn_run_destroy(adn_run *r)
     for (int j = 0; r->stages != NULL && j < r->plan->n_block; j++) adn_stage_destroy(r->stages[j]);
     for (int j = 0; r->edges != NULL && j < r->plan->n_block; j++) adn_edge_destroy(r->edges[j]);
     adn_saver_destroy(r->saver);
+    adn_virtual_destroy(r);
+    for (int j = 0; r->workers != NULL && j < r->plan->n_block; j++)
+        if (r->workers[j].run != NULL) adn_bell_clear(&r->workers[j].bell);
+    adn_bell_clear(&r->source.bell);
     adn_free(r->stages);
     adn_free(r->edges);
     adn_free(r->workers);
     pthread_mutex_destroy(&r->row_lock);
     adn_free(r);
+}
+
+void adn_run_ring(adn_run *r)
+{
+    adn_bell_ring(&r->source.bell);
+    for (int j = 0; j < r->plan->n_block; j++) adn_bell_ring(&r->workers[j].bell);
+}
+
+double adn_run_seconds(const adn_run *r)
+{
+    return adn_clock_now(r->clock) - r->source.began_s;
 }
 
 void adn_run_fail(adn_run *r, adn_status st)
@@ -89,7 +125,7 @@ adn_status adn_run_row(void *user, const adn_epoch_row *given)
     adn_run *r = w->run;
     adn_epoch_row row = *given;
     adn_edge_stats in = adn_edge_counts(r->edges[w->block]), out = {0};
-    double now = adn_now(), seconds = now - w->seen_s;
+    double now = adn_clock_now(r->clock), seconds = now - w->seen_s;
     bool is_last = w->block == r->plan->n_block - 1;
 
     if (!is_last) out = adn_edge_counts(r->edges[w->block + 1]);
@@ -118,8 +154,10 @@ adn_status adn_run_set_dir(adn_run *r, const char *run_dir)
 adn_status adn_run_load(adn_run *r, const char *dir, int64_t step, bool with_optim)
 {
     adn_status st = ADN_OK;
-    for (int j = 0; j < r->plan->n_block; j++)
+    for (int j = 0; j < r->plan->n_block; j++) {
         ADN_TRY(st, adn_stage_load(r->stages[j], dir, with_optim), done);
+        adn_edge_resume(r->edges[j], adn_stage_clock_now(r->stages[j]).updates);
+    }
     if (with_optim) st = adn_source_seek(&r->source, step);
 done:
     return st;
@@ -128,51 +166,62 @@ done:
 void adn_run_set_seconds(adn_run *r, double seconds)
 {
     r->source.before_s = seconds;
+    if (r->virtual != NULL) adn_virtual_set_seconds(r, seconds);
 }
 
-adn_status adn_run_threads(adn_run *r)
+static adn_status run_threads(adn_run *r)
 {
     adn_status st = ADN_OK;
-
-    r->source.began_s = adn_now() - r->source.before_s;
 
     for (int j = 0; j < r->plan->n_block; j++)
         ADN_TRY(st,
                 adn_thread_start(&r->workers[j].thread, r->plan->blocks[j].queue.name,
-                                 adn_worker_work, &r->workers[j]),
+                                 adn_worker_run, &r->workers[j]),
                 join);
-    st = adn_thread_start(&r->source.thread, "source", adn_source_work, &r->source);
+    st = adn_thread_start(&r->source.thread, "source", adn_source_run, &r->source);
 join:
     if (st != ADN_OK) adn_run_fail(r, st);
     adn_thread_join(&r->source.thread); /* failures were reported by adn_run_fail */
     for (int j = 0; j < r->plan->n_block; j++) adn_thread_join(&r->workers[j].thread);
-    if (r->failed != ADN_OK) return r->failed;
-    return r->source.was_stopped ? ADN_STOPPED : ADN_OK;
+    return r->failed;
 }
 
-static adn_status test_work(void *user)
+adn_status adn_run_train(adn_run *r)
 {
-    adn_worker *w = user;
-    adn_status st = adn_worker_tests(w, w->run->plan->test_batches, -1);
-    if (st == ADN_OK) st = adn_stage_finish_test(w->run->stages[w->block]);
-    if (st != ADN_OK) adn_run_fail(w->run, st);
-    return st;
+    adn_source_begin(&r->source);
+    for (int j = 0; j < r->plan->n_block; j++) adn_worker_open(&r->workers[j]);
+    adn_status st = r->virtual != NULL ? adn_virtual_run(r) : run_threads(r);
+    return st == ADN_OK && r->source.was_stopped ? ADN_STOPPED : st;
 }
 
 adn_status adn_run_test(adn_run *r)
 {
     adn_status st = ADN_OK;
+    bool moves = true;
 
+    r->source.n_pass = 1;
+    r->source.learner = -1;
+    while (moves) {
+        st = r->source.n_pass > 0 ? adn_source_test(&r->source) : ADN_AGAIN;
+        moves = st == ADN_OK;
+        if (st != ADN_OK && st != ADN_AGAIN) return st;
+        for (int j = 0; j < r->plan->n_block; j++) {
+            st = adn_worker_test(&r->workers[j]);
+            moves = moves || st == ADN_OK;
+            if (st != ADN_OK && st != ADN_AGAIN) return st;
+        }
+    }
     for (int j = 0; j < r->plan->n_block; j++)
-        ADN_TRY(st,
-                adn_thread_start(&r->workers[j].thread, r->plan->blocks[j].queue.name, test_work,
-                                 &r->workers[j]),
-                join);
-    st = adn_source_test_pass(&r->source, -1);
-join:
-    if (st != ADN_OK) adn_run_fail(r, st);
-    for (int j = 0; j < r->plan->n_block; j++) adn_thread_join(&r->workers[j].thread);
-    return r->failed;
+        ADN_TRY(st, adn_stage_finish_test(r->stages[j]), done);
+    st = ADN_OK;
+done:
+    return st;
+}
+
+void adn_run_nudge(adn_run *r)
+{
+    atomic_store(&r->source.must_ask, true);
+    adn_bell_ring(&r->source.bell);
 }
 
 adn_run_view adn_run_look(adn_run *r)

@@ -14,24 +14,17 @@ typedef struct open_save {
 struct adn_saver {
     adn_run *run;
     pthread_mutex_t lock;
-    open_save *saves; /* [n_save] */
-    int n_save;
+    open_save saves[ADN_EDGE_MARKERS];
+    int n_announced;        /* saves that are not finished */
     adn_epoch_row last_row; /* of the last block */
 };
 
 adn_status adn_saver_create(adn_run *r, adn_saver **out)
 {
     adn_saver *s = adn_alloc(sizeof(*s));
-    /* A save is open while its marker is in a block's hands or on the way to the next. */
-    int n_block = r->plan->n_block, n = n_block + (n_block - 1) * ADN_EDGE_MARKERS;
 
-    if (s != NULL) s->saves = adn_alloc((size_t)n * sizeof(*s->saves));
-    if (s == NULL || s->saves == NULL) {
-        adn_free(s);
-        return ADN_FAIL(ADN_NOMEM, "checkpoints: no memory");
-    }
+    if (s == NULL) return ADN_FAIL(ADN_NOMEM, "checkpoints: no memory");
     s->run = r;
-    s->n_save = n;
     s->last_row.test_top1 = NAN;
     pthread_mutex_init(&s->lock, NULL);
     *out = s;
@@ -48,9 +41,8 @@ static void clear(open_save *o)
 void adn_saver_destroy(adn_saver *s)
 {
     if (s == NULL) return;
-    for (int i = 0; i < s->n_save; i++)
+    for (int i = 0; i < ADN_EDGE_MARKERS; i++)
         if (s->saves[i].is_open) clear(&s->saves[i]);
-    adn_free(s->saves);
     pthread_mutex_destroy(&s->lock);
     adn_free(s);
 }
@@ -60,6 +52,15 @@ void adn_saver_score(adn_saver *s, const adn_epoch_row *row)
     pthread_mutex_lock(&s->lock);
     s->last_row = *row;
     pthread_mutex_unlock(&s->lock);
+}
+
+bool adn_saver_announce(adn_saver *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool has_room = s->n_announced < ADN_EDGE_MARKERS;
+    s->n_announced += has_room;
+    pthread_mutex_unlock(&s->lock);
+    return has_room;
 }
 
 /* The disk's troubles cost this checkpoint and are said; anything else ends the run. */
@@ -79,22 +80,21 @@ static adn_status enter(adn_saver *s, int64_t step, open_save **out)
     const adn_plan *p = s->run->plan;
     open_save *o = NULL;
 
-    for (int i = 0; i < s->n_save; i++)
+    for (int i = 0; i < ADN_EDGE_MARKERS; i++)
         if (s->saves[i].is_open && s->saves[i].step == step) {
             *out = &s->saves[i];
             return ADN_OK;
         }
-    for (int i = 0; i < s->n_save && o == NULL; i++)
+    for (int i = 0; i < ADN_EDGE_MARKERS && o == NULL; i++)
         if (!s->saves[i].is_open) o = &s->saves[i];
     ADN_ASSERT(o != NULL);
     *o = (open_save){.step = step, .is_open = true};
-    o->info =
-        (adn_ckpt_info){.epoch = (int)(step / p->epoch_batches),
-                        .batch = (int)(step % p->epoch_batches),
-                        .step = step,
-                        .n_block = p->n_block,
-                        .seconds = p->until_steps > 0 ? 0 : adn_now() - s->run->source.began_s,
-                        .score = NAN};
+    o->info = (adn_ckpt_info){.epoch = (int)(step / p->epoch_batches),
+                              .batch = (int)(step % p->epoch_batches),
+                              .step = step,
+                              .n_block = p->n_block,
+                              .seconds = p->until_steps > 0 ? 0 : adn_run_seconds(s->run),
+                              .score = NAN};
     *out = o;
     return forgive(o, adn_ckpt_begin(s->run->run_dir, &o->info, &o->dir));
 }
@@ -111,6 +111,8 @@ static adn_status finish(adn_saver *s, open_save *o)
         st = forgive(o, st);
     }
     clear(o);
+    s->n_announced--;
+    adn_bell_ring(&s->run->source.bell);
     return st;
 }
 
@@ -118,7 +120,7 @@ adn_status adn_saver_block(adn_saver *s, int block, int64_t step)
 {
     adn_stage *stage = s->run->stages[block];
     open_save *o = NULL;
-    adn_status st = adn_stage_drain(stage); /* its rows first: they have the score */
+    adn_status st = adn_stage_settle(stage); /* its rows first: they have the score */
 
     if (st != ADN_OK) return st;
     pthread_mutex_lock(&s->lock);

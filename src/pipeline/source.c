@@ -1,5 +1,8 @@
 /* The source: the data loader seen as a producer. It fills slots of edge 0, announces test passes
- * and saves. */
+ * and saves, and knows when the run ends:
+ *   sync, greedy  at `until` of its own steps; test passes and saves stand between two steps.
+ *   async         when every stage is done (or at `until`, by time); a test pass goes on beside
+ *                 training, and once more at the end. */
 #include "pipeline/inside.h"
 
 #include <string.h>
@@ -22,7 +25,9 @@ adn_status adn_source_create(adn_run *r, adn_source *s)
     adn_queue_conf queue = {.name = "source", .n_thread = 1, .jitter = r->conf.jitter};
 
     s->run = r;
-    ADN_TRY(st, r->dev->ops->queue_create(r->dev, &queue, &s->queue), done);
+    if (r->queue == NULL)
+        ADN_TRY(st, r->dev->ops->queue_create(r->dev, &queue, &s->own_queue), done);
+    s->queue = r->queue != NULL ? r->queue : s->own_queue;
     for (int k = 0; k < 2; k++) ADN_TRY(st, staging_create(r, &s->staging[k]), done);
     st = adn_source_seek(s, 0);
 done:
@@ -35,7 +40,7 @@ void adn_source_clear(adn_source *s)
     const adn_device_ops *ops = s->run->dev->ops;
     adn_loader_destroy(s->train);
     adn_loader_destroy(s->test);
-    if (s->queue != NULL) ops->queue_destroy(s->queue);
+    if (s->own_queue != NULL) ops->queue_destroy(s->own_queue);
     for (int k = 0; k < 2; k++) {
         adn_free(s->staging[k].pixels);
         adn_free(s->staging[k].labels);
@@ -85,26 +90,37 @@ done:
     return st;
 }
 
-adn_status adn_source_test_pass(adn_source *s, int learner)
+/* --- test passes */
+
+adn_status adn_source_test(adn_source *s)
 {
     adn_edge *e = s->run->edges[0];
-    int n = s->run->plan->test_batches;
-    adn_status st = ADN_OK;
+    adn_slot *slot = NULL;
+    adn_status st;
+    int index = 0;
 
-    for (int k = 0; k < n; k++) {
-        adn_slot *slot = NULL;
-        int index = 0;
-        ADN_TRY(st, adn_edge_acquire(e, ADN_LANE_TEST, s->queue, &slot), done);
-        if (slot == NULL) break;
-        ADN_TRY(st, fill(s, s->test, slot, &index), done);
-        slot->step = k;
-        slot->learner = learner;
-        slot->n_test = 0;
-        slot->is_last_test = k == n - 1;
-        adn_edge_commit(e, slot);
-    }
+    ADN_TRY(st, adn_edge_acquire(e, ADN_LANE_TEST, s->queue, &slot), done);
+    ADN_ASSERT(slot != NULL); /* block 0 leaves its test lane only after the source has closed it */
+    ADN_TRY(st, fill(s, s->test, slot, &index), done);
+    slot->step = s->n_tested++;
+    slot->learner = s->learner;
+    slot->n_test = 0;
+    slot->is_last_test = s->n_tested == s->run->plan->test_batches;
+    adn_edge_commit(e, slot);
+    if (!slot->is_last_test) return ADN_OK;
+    s->n_tested = 0;
+    s->n_pass--;
 done:
     return st;
+}
+
+/* async: one pass may wait while another is open; more would only be of nearly the same weights. */
+static void begin_pass(adn_source *s)
+{
+    if (s->n_pass < 2)
+        s->n_pass++;
+    else
+        adn_warn("test passes take longer than what lies between them: one is left out");
 }
 
 /* Whether something "every so long" is due when source step `done` is finished. In greedy each
@@ -115,6 +131,12 @@ static bool is_due(const adn_plan *p, adn_duration every, int64_t done)
     int64_t steps = every.unit == ADN_EPOCHS ? (int64_t)(every.value * p->epoch_batches + 0.5)
                                              : (int64_t)every.value;
     return steps > 0 && done % steps == 0;
+}
+
+static bool is_out_of_time(const adn_source *s)
+{
+    const adn_plan *p = s->run->plan;
+    return p->until_steps < 0 && adn_run_seconds(s->run) >= p->until_s;
 }
 
 /* What the source knows when it begins a step. */
@@ -131,25 +153,91 @@ static ahead look_ahead(adn_source *s, int64_t step)
     bool is_greedy = p->conf->mode == ADN_MODE_GREEDY;
     ahead a = {.learner = -1};
 
+    if (s->run->is_async) return a;
     if (p->until_steps > 0) {
         if (is_greedy) a.learner = (int)(step / p->until_steps);
         a.ends_phase = (step + 1) % p->until_steps == 0;
     } else {
-        a.ends_phase = adn_now() - s->began_s >= p->until_s;
+        a.ends_phase = is_out_of_time(s);
     }
     a.ends_run = a.ends_phase && (!is_greedy || a.learner == p->n_block - 1);
     if (max > 0 && step + 1 >= max) a.ends_run = true;
     return a;
 }
 
-static adn_status mark(adn_source *s, int64_t done)
+/* --- saves */
+
+/* "Save now." ADN_AGAIN: too many saves are on their way. */
+static adn_status mark(adn_source *s)
 {
-    if (s->run->saver == NULL || done == s->saved_step) return ADN_OK;
+    adn_run *r = s->run;
+    int64_t done = atomic_load(&s->steps);
+
+    if (r->saver == NULL || done == s->saved_step) return ADN_OK;
+    if (!adn_saver_announce(r->saver)) return ADN_AGAIN;
     s->saved_step = done;
-    return adn_edge_mark(s->run->edges[0], done - 1);
+    adn_edge_mark(r->edges[0], done - 1, s->is_ending);
+    return ADN_OK;
 }
 
-static adn_status one_step(adn_source *s, bool *is_over)
+/* --- the end */
+
+static bool tests(const adn_source *s)
+{
+    return s->run->plan->test_batches > 0 && s->run->conf.max_steps == 0;
+}
+
+/* Nobody learns any more; the passes that are due and one more are tested, and saved. */
+static void end_async(adn_source *s)
+{
+    s->is_ending = true;
+    s->n_pass = s->was_stopped || !tests(s) ? 0 : (s->n_tested > 0) + 1;
+    s->must_mark = true;
+    atomic_store(&s->run->is_ending, true);
+    adn_run_ring(s->run);
+}
+
+/* Whether anything ends the run before its next step, in async. */
+static bool is_over_async(const adn_source *s)
+{
+    const adn_run *r = s->run;
+    int64_t max = r->conf.max_steps;
+
+    return atomic_load(&r->n_done) == r->plan->n_block || is_out_of_time(s) ||
+           (max > 0 && atomic_load(&s->steps) >= max);
+}
+
+/* A run that was killed between its last checkpoint and its end has no step left. */
+void adn_source_begin(adn_source *s)
+{
+    const adn_plan *p = s->run->plan;
+    int n_phase = p->conf->mode == ADN_MODE_GREEDY ? p->n_block : 1;
+    int64_t steps = atomic_load(&s->steps);
+
+    s->began_s = adn_clock_now(s->run->clock) - s->before_s;
+    atomic_store(&s->must_ask, true);
+    if (s->run->is_async) return; /* its workers say so */
+    s->is_ending =
+        p->until_steps < 0 ? steps > 0 && is_out_of_time(s) : steps >= p->until_steps * n_phase;
+}
+
+/* Asked once a step, and when somebody nudges. */
+static bool must_stop(adn_source *s)
+{
+    const adn_run_conf *c = &s->run->conf;
+    return atomic_exchange(&s->must_ask, false) && c->must_stop != NULL && c->must_stop(c->user);
+}
+
+static adn_status close_source(adn_source *s)
+{
+    s->is_closed = true;
+    for (adn_lane lane = 0; lane < ADN_N_LANE; lane++) adn_edge_close(s->run->edges[0], lane);
+    return ADN_OK;
+}
+
+/* --- a step */
+
+static adn_status train(adn_source *s)
 {
     adn_run *r = s->run;
     const adn_plan *p = r->plan;
@@ -160,50 +248,66 @@ static adn_status one_step(adn_source *s, bool *is_over)
     adn_status st;
 
     ADN_TRY(st, adn_edge_acquire(r->edges[0], ADN_LANE_TRAIN, s->queue, &slot), done);
-    ADN_ASSERT(slot != NULL); /* block 0 leaves only after the source has closed */
+    if (slot == NULL) return ADN_AGAIN; /* async: block 0 learns no more, the others will end */
     ADN_TRY(st, fill(s, s->train, slot, &index), done);
-    bool tests = p->conf->eval_every.unit != ADN_NEVER && p->test_batches > 0 &&
-                 r->conf.max_steps == 0 &&
-                 (is_due(p, p->conf->eval_every, step + 1) || a.ends_phase);
+    bool passes = tests(s) && p->conf->eval_every.unit != ADN_NEVER &&
+                  (is_due(p, p->conf->eval_every, step + 1) || a.ends_phase);
     slot->step = step;
     slot->learner = a.learner;
-    slot->n_test = tests ? p->test_batches : 0;
+    slot->n_test = passes && !r->is_async ? p->test_batches : 0;
     adn_edge_commit(r->edges[0], slot);
     atomic_store(&s->steps, step + 1);
-    if (tests) ADN_TRY(st, adn_source_test_pass(s, a.learner), done);
-    if (is_due(p, p->conf->checkpoint_every, step + 1) || a.ends_phase) st = mark(s, step + 1);
-    *is_over = a.ends_run;
+    atomic_store(&s->must_ask, true);
+    s->learner = a.learner;
+    if (passes) begin_pass(s);
+    s->must_mark = is_due(p, p->conf->checkpoint_every, step + 1) || a.ends_phase;
+    s->is_ending = a.ends_run;
 done:
     return st;
 }
 
-/* A run that was killed between its last checkpoint and its end has no step left. */
-static bool is_at_end(const adn_source *s)
+static adn_status next_sync(adn_source *s)
 {
-    const adn_plan *p = s->run->plan;
-    int n_phase = p->conf->mode == ADN_MODE_GREEDY ? p->n_block : 1;
-    int64_t steps = atomic_load(&s->steps);
-
-    if (p->until_steps < 0) return steps > 0 && adn_now() - s->began_s >= p->until_s;
-    return steps >= p->until_steps * n_phase;
+    if (s->n_pass > 0) return adn_source_test(s);
+    if (s->must_mark) {
+        adn_status st = mark(s);
+        if (st == ADN_OK) s->must_mark = false;
+        return st;
+    }
+    if (s->is_ending) return close_source(s);
+    if (must_stop(s)) {
+        s->was_stopped = s->is_ending = s->must_mark = true;
+        return ADN_OK;
+    }
+    return train(s);
 }
 
-adn_status adn_source_work(void *user)
+static adn_status next_async(adn_source *s)
 {
-    adn_source *s = user;
-    adn_run *r = s->run;
-    adn_status st = ADN_OK;
-    bool is_over = is_at_end(s);
+    adn_status st = ADN_AGAIN;
 
-    while (st == ADN_OK && !is_over) {
-        if (r->conf.must_stop != NULL && r->conf.must_stop(r->conf.user)) {
-            s->was_stopped = true;
-            st = mark(s, atomic_load(&s->steps));
-            break;
-        }
-        st = one_step(s, &is_over);
+    if (s->n_pass > 0) st = adn_source_test(s);
+    if (st != ADN_AGAIN) return st;
+    if (s->n_pass > 0 && s->is_ending) return st;
+    if (s->must_mark) {
+        st = mark(s);
+        if (st == ADN_AGAIN && s->is_ending) return st;
+        if (st == ADN_AGAIN)
+            adn_warn("a save is left out: %d are not finished yet", ADN_EDGE_MARKERS);
+        s->must_mark = false;
+        return ADN_OK;
     }
-    if (st != ADN_OK) adn_run_fail(r, st);
-    adn_edge_close(r->edges[0]);
-    return st;
+    if (s->is_ending) return close_source(s);
+    s->was_stopped = must_stop(s);
+    if (s->was_stopped || is_over_async(s)) {
+        end_async(s);
+        return ADN_OK;
+    }
+    return train(s);
+}
+
+adn_status adn_source_next(adn_source *s)
+{
+    if (s->is_closed) return ADN_END;
+    return s->run->is_async ? next_async(s) : next_sync(s);
 }

@@ -46,11 +46,12 @@ static adn_status use_cores(adn_queue_conf *q, const adn_block_conf *given, int 
     return ADN_OK;
 }
 
-/* All cores where blocks run one after another (bp, greedy). */
+/* All cores where blocks run one after another. */
 static adn_status share_cores(const adn_plan *p, int n_core, int *team)
 {
     adn_status st = ADN_OK;
-    bool one_by_one = p->conf->mode == ADN_MODE_BP || p->conf->mode == ADN_MODE_GREEDY;
+    bool one_by_one = p->conf->mode == ADN_MODE_BP || p->conf->mode == ADN_MODE_GREEDY ||
+                      p->conf->schedule == ADN_SCHEDULE_VIRTUAL;
     double *cost = adn_alloc((size_t)p->n_block * sizeof(*cost));
 
     if (cost == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");

@@ -25,7 +25,7 @@ typedef struct training {
 
 static bool must_stop(void *user)
 {
-    training *t = user;
+    const training *t = user;
     return t->watch->must_stop != NULL && t->watch->must_stop(t->watch->user);
 }
 
@@ -97,7 +97,7 @@ static void on_save(void *user, const adn_ckpt_info *info)
 static adn_status run_work(void *user)
 {
     training *t = user;
-    adn_status st = adn_run_threads(t->setup.run);
+    adn_status st = adn_run_train(t->setup.run);
     atomic_store(&t->is_over, true);
     return st;
 }
@@ -171,6 +171,7 @@ static adn_status watch_it(training *t)
         nanosleep(&nap, NULL);
         look(t, &tick);
         watch_for_hang(t, &tick);
+        if (must_stop(t)) adn_run_nudge(t->setup.run);
         pthread_mutex_lock(&t->lock);
         if (t->watch->on_tick != NULL) t->watch->on_tick(t->watch->user, &tick);
         pthread_mutex_unlock(&t->lock);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "optim/optim.h"
+#include "stage/fresh.h"
 #include "stage/stage.h"
 
 enum {
@@ -20,18 +21,20 @@ typedef struct adn_sums { /* of an epoch or a test pass */
 /* The open epoch. */
 typedef struct adn_open_row {
     int epoch;
-    int64_t steps; /* of this epoch */
+    int64_t steps;     /* updates of this epoch */
+    int64_t n_stepped; /* of these since first_s */
     adn_sums train, test;
     double test_loss, test_top1; /* of the last whole pass; NaN */
-    bool is_closing;             /* the epoch is over, its test pass is not */
-    int64_t n_timed;             /* samples since first_s: after a resume not the whole epoch's */
+    bool is_closing;             /* the epoch is over; its test pass, or the next step, is not */
+    int64_t n_timed; /* fresh samples since first_s: after a resume not the whole epoch's */
     double first_s, last_s, test_s, test_first_s; /* host times; seconds spent in tests */
 } adn_open_row;
 
 typedef struct adn_pending { /* an enqueued step */
     adn_stage_act act;
-    int64_t step, clock_steps, clock_samples;
+    int64_t step, clock_steps, clock_samples, rereads;
     double lr, enqueued_s;
+    bool is_fresh, is_counted; /* by the clock */
     bool ends_epoch, is_last_test;
     int n_test;
 } adn_pending;
@@ -39,23 +42,30 @@ typedef struct adn_pending { /* an enqueued step */
 struct adn_stage {
     int block;
     adn_device *dev;
-    adn_queue *queue;
+    adn_queue *queue, *own_queue; /* own_queue NULL: it is shared */
     adn_net *net;
     adn_optim *optim;
     const adn_optim_conf *optim_conf;
     adn_duration until;
     int64_t epoch_samples;
+    adn_clock_kind counts;
+    adn_bn_reuse bn_reuse;
+    bool is_async;
+    const adn_clock *clock;
     adn_type type;
     adn_status (*on_row)(void *user, const adn_epoch_row *row);
     void *user;
 
     int64_t steps, samples, decays; /* the clock, as enqueued */
-    adn_loss_result *results;       /* device memory [N_RESULT] */
-    int32_t *halt;                  /* device memory */
+    int64_t rereads;                /* updates on what it had learned from before */
+    adn_fresh fresh;
+    adn_loss_result *results; /* device memory [N_RESULT] */
+    int32_t *halt;            /* device memory */
     adn_loss_result host[N_RESULT];
     adn_event *done[N_RESULT];
     adn_pending pending[N_RESULT];
     uint64_t n_enqueued, n_settled;
+    double settled_s; /* when the last one was settled */
 
     pthread_mutex_t lock; /* of what adn_stage_look reads: row, view */
     adn_open_row row;

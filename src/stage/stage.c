@@ -23,11 +23,17 @@ adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
     s->optim_conf = conf->optim;
     s->until = conf->until;
     s->epoch_samples = conf->epoch_samples;
+    s->counts = conf->counts;
+    s->bn_reuse = conf->bn_reuse;
+    s->is_async = conf->is_async;
+    s->clock = conf->clock;
     s->on_row = conf->on_row;
     s->user = conf->user;
     s->view.loss = s->view.top1 = NAN;
     adn_row_open(&s->row, 1);
-    ADN_TRY(st, ops->queue_create(conf->dev, &conf->queue, &s->queue), fail);
+    if (conf->shared == NULL)
+        ADN_TRY(st, ops->queue_create(conf->dev, &conf->queue, &s->own_queue), fail);
+    s->queue = conf->shared != NULL ? conf->shared : s->own_queue;
     adn_net_conf net = {.spec = conf->spec,
                         .queue = s->queue,
                         .type = conf->type,
@@ -67,7 +73,7 @@ void adn_stage_destroy(adn_stage *s)
     for (int i = 0; i < N_RESULT; i++) ops->event_destroy(s->done[i]);
     if (s->results != NULL) ops->release(s->dev, s->results);
     if (s->halt != NULL) ops->release(s->dev, s->halt);
-    if (s->queue != NULL) ops->queue_destroy(s->queue);
+    if (s->own_queue != NULL) ops->queue_destroy(s->own_queue);
     pthread_mutex_destroy(&s->lock);
     adn_free(s);
 }
@@ -127,22 +133,39 @@ static adn_status settle_learned(adn_stage *s, const adn_pending *p, const adn_l
     adn_open_row *row = &s->row;
 
     if (!isfinite(r->loss_sum)) return diverged(s, p, r->loss_sum / (double)r->n);
+    if (s->is_async && row->is_closing) {
+        adn_status st = give_row(s);
+        if (st != ADN_OK) return st;
+    }
     pthread_mutex_lock(&s->lock);
-    if (row->n_timed == 0) row->first_s = p->enqueued_s;
-    row->n_timed += r->n;
+    if (row->n_stepped++ == 0) row->first_s = p->enqueued_s;
+    if (p->is_fresh) row->n_timed += r->n;
     row->steps++;
     row->last_s = now;
-    add_result(&row->train, r);
+    if (p->is_counted) add_result(&row->train, r);
     row->is_closing = p->ends_epoch;
     double learning = now - row->first_s - row->test_s;
     s->view = (adn_stage_view){.steps = p->clock_steps,
                                .samples = p->clock_samples,
+                               .rereads = p->rereads,
                                .lr = p->lr,
                                .loss = mean_of(row->train.loss_sum, row->train.n),
                                .top1 = 100 * mean_of((double)row->train.hits, row->train.n),
                                .img_s = learning > 0 ? (double)row->n_timed / learning : NAN};
     pthread_mutex_unlock(&s->lock);
-    return p->ends_epoch && p->n_test == 0 ? give_row(s) : ADN_OK;
+    return p->ends_epoch && p->n_test == 0 && !s->is_async ? give_row(s) : ADN_OK;
+}
+
+/* Where nothing else runs between the batches of a pass, the pass takes their place: a stage that
+ * learns meanwhile loses the batches' own time alone. */
+static void count_test_time(adn_stage *s, const adn_pending *p, double now)
+{
+    adn_open_row *row = &s->row;
+
+    if (s->is_async)
+        row->test_s += now - ADN_MAX(p->enqueued_s, s->settled_s);
+    else if (p->is_last_test && !row->is_closing)
+        row->test_s += now - row->test_first_s;
 }
 
 static adn_status settle_tested(adn_stage *s, const adn_pending *p, const adn_loss_result *r,
@@ -153,16 +176,16 @@ static adn_status settle_tested(adn_stage *s, const adn_pending *p, const adn_lo
     pthread_mutex_lock(&s->lock);
     if (row->test.n == 0) row->test_first_s = p->enqueued_s;
     add_result(&row->test, r);
+    count_test_time(s, p, now);
     s->view.tests++;
     if (p->is_last_test) {
         row->test_loss = mean_of(row->test.loss_sum, row->test.n);
         row->test_top1 = 100 * mean_of((double)row->test.hits, row->test.n);
         row->test = (adn_sums){0};
-        if (!row->is_closing) row->test_s += now - row->test_first_s;
         s->view.tests = 0;
     }
     pthread_mutex_unlock(&s->lock);
-    return p->is_last_test && row->is_closing ? give_row(s) : ADN_OK;
+    return p->is_last_test && row->is_closing && !s->is_async ? give_row(s) : ADN_OK;
 }
 
 /* Waits for the oldest enqueued step and counts it. */
@@ -174,10 +197,11 @@ static adn_status settle(adn_stage *s)
 
     if (st != ADN_OK) return st;
     s->n_settled++;
-    double now = adn_now();
-    if (p->act == ADN_ACT_LEARN) return settle_learned(s, p, &s->host[at], now);
-    if (p->act == ADN_ACT_TEST) return settle_tested(s, p, &s->host[at], now);
-    return ADN_OK;
+    double now = adn_clock_now(s->clock);
+    if (p->act == ADN_ACT_LEARN) st = settle_learned(s, p, &s->host[at], now);
+    if (p->act == ADN_ACT_TEST) st = settle_tested(s, p, &s->host[at], now);
+    s->settled_s = now;
+    return st;
 }
 
 adn_status adn_stage_drain(adn_stage *s)
@@ -187,10 +211,16 @@ adn_status adn_stage_drain(adn_stage *s)
     return st == ADN_OK ? s->dev->ops->queue_sync(s->queue) : st;
 }
 
+adn_status adn_stage_settle(adn_stage *s)
+{
+    adn_status st = adn_stage_drain(s);
+    return st == ADN_OK && s->row.is_closing ? give_row(s) : st;
+}
+
 adn_status adn_stage_finish(adn_stage *s)
 {
     adn_status st = adn_stage_drain(s);
-    return st == ADN_OK && s->row.steps > 0 ? give_row(s) : st;
+    return st == ADN_OK && (s->row.steps > 0 || isfinite(s->row.test_loss)) ? give_row(s) : st;
 }
 
 adn_status adn_stage_finish_test(adn_stage *s)
@@ -204,7 +234,10 @@ adn_status adn_stage_finish_test(adn_stage *s)
 static adn_status update(adn_stage *s, int n, double *out_lr)
 {
     double spe = (double)s->epoch_samples;
-    adn_progress p = {(double)s->samples / spe, s->steps, (double)n / spe};
+    adn_progress p = {.epochs = (double)s->samples / spe,
+                      .steps = s->steps,
+                      .seconds = s->clock != NULL ? adn_clock_now(s->clock) : 0,
+                      .step_epochs = (double)n / spe};
     int64_t decays = adn_schedule_decays(&s->optim_conf->schedule, p);
     bool resets = s->optim_conf->reset_momentum && decays > s->decays;
 
@@ -222,18 +255,28 @@ static adn_status emit_rest(adn_stage *s, const adn_slot *in, adn_slot *out)
     out->n_valid = in->n_valid;
     out->step = in->step;
     out->epoch = in->epoch;
-    out->version = s->steps;
+    out->version = adn_stage_clock_now(s).updates;
     out->learner = in->learner;
     out->n_test = in->n_test;
     out->is_last_test = in->is_last_test;
     return st == ADN_OK ? s->dev->ops->event_record(s->queue, out->written) : st;
 }
 
+bool adn_stage_is_fresh(const adn_stage *s, const adn_slot *in)
+{
+    return adn_fresh_is(&s->fresh, in->step);
+}
+
 static void advance_clock(adn_stage *s, const adn_slot *in, adn_pending *p)
 {
+    int64_t before = s->samples / s->epoch_samples;
+
+    adn_fresh_learn(&s->fresh, in->step);
+    s->rereads += !p->is_fresh;
+    if (!p->is_counted) return;
     s->steps++;
     s->samples += in->n_valid;
-    p->ends_epoch = s->samples % s->epoch_samples == 0;
+    p->ends_epoch = s->samples / s->epoch_samples > before;
 }
 
 adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_act act)
@@ -246,13 +289,18 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
                      .emit = out != NULL ? out->x : NULL,
                      .labels = in->labels,
                      .result = &s->results[at],
-                     .halt = s->halt,
-                     .moves_stats = true};
-    adn_pending p = {
-        .act = act, .step = in->step, .n_test = in->n_test, .is_last_test = in->is_last_test};
+                     .halt = s->halt};
+    adn_pending p = {.act = act,
+                     .step = in->step,
+                     .n_test = in->n_test,
+                     .is_last_test = in->is_last_test,
+                     .is_fresh = learns && adn_stage_is_fresh(s, in)};
+
+    p.is_counted = p.is_fresh || s->counts == ADN_CLOCK_OWN_STEPS;
+    io.moves_stats = p.is_fresh || s->bn_reuse == ADN_BN_EVERY;
 
     while (s->n_enqueued - s->n_settled >= RUN_AHEAD) ADN_TRY(st, settle(s), done);
-    p.enqueued_s = adn_now();
+    p.enqueued_s = adn_clock_now(s->clock);
     ADN_TRY(st, adn_net_fwd(s->net, n, learns, &io), done);
     if (out != NULL) ADN_TRY(st, emit_rest(s, in, out), done);
     if (act != ADN_ACT_FORWARD) {
@@ -267,11 +315,21 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
     }
     p.clock_steps = s->steps;
     p.clock_samples = s->samples;
+    p.rereads = s->rereads;
     ADN_TRY(st, ops->event_record(s->queue, s->done[at]), done);
     s->pending[at] = p;
     s->n_enqueued++;
 done:
     return st;
+}
+
+adn_stage_clock adn_stage_clock_now(const adn_stage *s)
+{
+    bool counts_all = s->counts == ADN_CLOCK_OWN_STEPS;
+    return (adn_stage_clock){.steps = s->steps,
+                             .samples = s->samples,
+                             .updates = s->steps + (counts_all ? 0 : s->rereads),
+                             .decays = s->decays};
 }
 
 adn_stage_view adn_stage_look(adn_stage *s)

@@ -19,6 +19,7 @@ typedef struct adn_stage_conf {
     const adn_net_spec *spec; /* borrowed while creating */
     adn_device *dev;          /* borrowed */
     adn_queue_conf queue;
+    adn_queue *shared; /* borrowed; NULL: a queue of its own, as `queue` says */
     adn_type type;
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the full training batch first */
     int n_batches;
@@ -28,6 +29,10 @@ typedef struct adn_stage_conf {
     int64_t epoch_samples;       /* fresh samples that make an epoch of the clock */
     adn_init init;
     uint64_t seed;
+    adn_clock_kind counts; /* what its clock counts */
+    adn_bn_reuse bn_reuse;
+    bool is_async;          /* test passes fall anywhere: an epoch's row waits for the next step */
+    const adn_clock *clock; /* borrowed; of its seconds. NULL: the machine's */
     /* Called from the stage's thread when an epoch's row is complete; wait_in and wait_out are the
      * callee's. A failure ends the step that saw it. */
     adn_status (*on_row)(void *user, const adn_epoch_row *row);
@@ -47,8 +52,12 @@ typedef enum adn_stage_act {
  * finite (logged, with block, step and layer). */
 adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out,
                           adn_stage_act act) ADN_MUST_USE;
+/* Whether it has not learned from this source step before, in whichever slot it came. */
+bool adn_stage_is_fresh(const adn_stage *s, const adn_slot *in);
 /* Waits until all enqueued steps are finished and counted. */
 adn_status adn_stage_drain(adn_stage *s) ADN_MUST_USE;
+/* Drains; the row of an epoch that is over is given, where it still waited. */
+adn_status adn_stage_settle(adn_stage *s) ADN_MUST_USE;
 /* Drains; the row of an unfinished epoch is given too. */
 adn_status adn_stage_finish(adn_stage *s) ADN_MUST_USE;
 
@@ -61,6 +70,14 @@ adn_status adn_stage_finish_test(adn_stage *s) ADN_MUST_USE;
  * statistics alone. */
 adn_status adn_stage_save(adn_stage *s, const char *dir) ADN_MUST_USE;
 adn_status adn_stage_load(adn_stage *s, const char *dir, bool with_optim) ADN_MUST_USE;
+
+/* Its clock as enqueued, of the host thread's that steps it. */
+typedef struct adn_stage_clock {
+    int64_t steps, samples; /* that the clock counts */
+    int64_t updates;        /* all */
+    int64_t decays;         /* of its learning rate */
+} adn_stage_clock;
+adn_stage_clock adn_stage_clock_now(const adn_stage *s);
 
 /* How far it is: any thread. */
 adn_stage_view adn_stage_look(adn_stage *s);

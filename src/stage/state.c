@@ -64,7 +64,9 @@ static adn_status save_weights(adn_stage *s, const char *dir)
 {
     adn_status st = ADN_NOMEM;
     int n = adn_net_n_tensor(s->net);
-    writing w = {.tracked = s->steps};
+    /* batches that moved the running statistics */
+    int64_t n_moved = s->counts == ADN_CLOCK_OWN_STEPS ? s->steps - s->rereads : s->steps;
+    writing w = {.tracked = n_moved + (s->bn_reuse == ADN_BN_EVERY ? s->rereads : 0)};
     char *path = file_of(s, dir, "");
     const adn_st_meta meta[] = {{"format", "pt"}};
 
@@ -102,6 +104,7 @@ static int state_meta(const adn_stage *s, adn_st_meta *meta, char (*text)[META_R
     } facts[] = {{"clock.steps", false, s->steps, 0},
                  {"clock.samples", false, s->samples, 0},
                  {"clock.decays", false, s->decays, 0},
+                 {"clock.rereads", false, s->rereads, 0},
                  {"epoch", false, r->epoch, 0},
                  {"epoch.steps", false, r->steps, 0},
                  {"epoch.loss_sum", true, 0, r->train.loss_sum},
@@ -247,6 +250,7 @@ static adn_status take_state(adn_stage *s, const adn_st_file *f, const char *pat
     ADN_TRY(st, meta_count(f, path, "clock.steps", &s->steps), done);
     ADN_TRY(st, meta_count(f, path, "clock.samples", &s->samples), done);
     ADN_TRY(st, meta_count(f, path, "clock.decays", &s->decays), done);
+    ADN_TRY(st, meta_count(f, path, "clock.rereads", &s->rereads), done);
     ADN_TRY(st, meta_count(f, path, "epoch", &epoch), done);
     ADN_TRY(st, meta_count(f, path, "epoch.steps", &row.steps), done);
     ADN_TRY(st, meta_real(f, path, "epoch.loss_sum", &row.train.loss_sum), done);
@@ -259,6 +263,7 @@ static adn_status take_state(adn_stage *s, const adn_st_file *f, const char *pat
     s->row = row;
     s->view.steps = s->steps;
     s->view.samples = s->samples;
+    s->view.rereads = s->rereads;
 done:
     return st;
 }

@@ -58,10 +58,10 @@ static void stop_and_resume(const char *mode, const char *precision, int64_t sto
     char *path = NULL;
 
     tiny_open(&whole, conf, &data, &(tiny_options){.dir = adn_test_dir()});
-    ck_assert_int_eq(adn_run_threads(whole.run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(whole.run), ADN_OK);
 
     tiny_open(&first, conf, &data, &(tiny_options){.dir = dir, .stop_at = stop_at});
-    ck_assert_int_eq(adn_run_threads(first.run), ADN_STOPPED);
+    ck_assert_int_eq(adn_run_train(first.run), ADN_STOPPED);
     ck_assert_int_eq(adn_run_step(first.run), stop_at);
     ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
     ck_assert_int_eq(info.step, stop_at);
@@ -70,7 +70,7 @@ static void stop_and_resume(const char *mode, const char *precision, int64_t sto
 
     tiny_open(&second, conf, &data,
               &(tiny_options){.dir = dir, .load = path, .load_step = info.step});
-    ck_assert_int_eq(adn_run_threads(second.run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(second.run), ADN_OK);
     ck_assert_uint_eq(tiny_run_hash(&whole), tiny_run_hash(&second));
     compare_rows(&whole.rows, &first.rows, &second.rows, whole.plan.n_block);
     adn_free(path);
@@ -121,13 +121,13 @@ START_TEST(a_run_resumed_at_its_end_makes_no_step)
             char *path = NULL;
 
             tiny_open(&whole, conf, &data, &(tiny_options){.dir = dir});
-            ck_assert_int_eq(adn_run_threads(whole.run), ADN_OK);
+            ck_assert_int_eq(adn_run_train(whole.run), ADN_OK);
             ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
             ck_assert_int_eq(info.step, (odd ? 7 : 10) * (m == 2 ? 3 : 1));
             ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
             tiny_open(&again, conf, &data,
                       &(tiny_options){.dir = dir, .load = path, .load_step = info.step});
-            ck_assert_int_eq(adn_run_threads(again.run), ADN_OK);
+            ck_assert_int_eq(adn_run_train(again.run), ADN_OK);
             ck_assert_int_eq(adn_run_step(again.run), info.step);
             ck_assert_uint_eq(tiny_run_hash(&whole), tiny_run_hash(&again));
             ck_assert_int_eq(again.rows.n, odd ? whole.plan.n_block : 0); /* the open epoch's */
@@ -155,13 +155,13 @@ START_TEST(a_run_by_time_that_had_its_seconds_makes_no_step)
     char *path = NULL;
 
     tiny_open(&first, conf, &data, &(tiny_options){.dir = dir, .stop_at = 3});
-    ck_assert_int_eq(adn_run_threads(first.run), ADN_STOPPED);
+    ck_assert_int_eq(adn_run_train(first.run), ADN_STOPPED);
     ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
     ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
     tiny_open(&again, conf, &data,
               &(tiny_options){.dir = dir, .load = path, .load_step = 3, .stop_at = 4});
     adn_run_set_seconds(again.run, 1000);
-    ck_assert_int_eq(adn_run_threads(again.run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(again.run), ADN_OK);
     ck_assert_int_eq(adn_run_step(again.run), 3);
     ck_assert_int_eq(again.rows.n, again.plan.n_block); /* the open epoch's */
     adn_free(path);

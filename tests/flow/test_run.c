@@ -46,7 +46,7 @@ START_TEST(a_step_allocates_nothing)
     adn_run_conf rc = {.plan = &plan, .data = &data, .dev = dev, .must_stop = count_calls};
     ck_assert_int_eq(adn_run_create(&rc, &run), ADN_OK);
     n_asked = 0;
-    ck_assert_int_eq(adn_run_threads(run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(run), ADN_OK);
     ck_assert_int_eq(n_asked, 40);
     for (int i = 1; i < 40; i++) /* the test pass and the epoch's row too */
         ck_assert_msg(calls_at[i] == calls_at[0], "step %d allocated %lld blocks", i,
@@ -69,7 +69,7 @@ START_TEST(a_loss_that_is_not_finite_ends_the_run_and_names_block_step_and_layer
     tiny_data(&data, 64, 16, 8, 8, 3, 4);
     tiny_open(&t, conf, &data, &(tiny_options){0});
     adn_test_log_clear();
-    ck_assert_int_eq(adn_run_threads(t.run), ADN_DIVERGED);
+    ck_assert_int_eq(adn_run_train(t.run), ADN_DIVERGED);
     ck_assert_msg(strstr(adn_test_log(), "block ") != NULL, "%s", adn_test_log());
     ck_assert_msg(strstr(adn_test_log(), ", step ") != NULL, "%s", adn_test_log());
     ck_assert_msg(strstr(adn_test_log(), "first layer whose output is not finite is ") != NULL,
@@ -113,8 +113,8 @@ START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
     tiny_data(&data, 69, 20, 8, 8, 3, 4);
     tiny_open(&a, sync, &data, &(tiny_options){0});
     tiny_open(&b, greedy, &data, &(tiny_options){.dir = dir});
-    ck_assert_int_eq(adn_run_threads(a.run), ADN_OK);
-    ck_assert_int_eq(adn_run_threads(b.run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(a.run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(b.run), ADN_OK);
     ck_assert_uint_eq(tiny_hash(adn_stage_net(adn_run_stage(a.run, 0)),
                                 adn_stage_momenta(adn_run_stage(a.run, 0))),
                       tiny_hash(adn_stage_net(adn_run_stage(b.run, 0)),
@@ -160,7 +160,7 @@ static void run_rows(int n_train, const char *const *overrides, tiny_run *t)
 
     tiny_data(&data, n_train, 21, 8, 8, 3, 4);
     tiny_open(t, conf, &data, &(tiny_options){0});
-    ck_assert_int_eq(adn_run_threads(t->run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(t->run), ADN_OK);
     tiny_close(t);
     adn_config_free(conf);
     tiny_data_clear(&data);
@@ -235,7 +235,7 @@ START_TEST(a_run_fails_though_a_row_is_still_being_told)
     ck_assert_int_eq(adn_cpu_open(&dev), ADN_OK);
     adn_run_conf rc = {.plan = &plan, .data = &data, .dev = dev, .on_row = fail_meanwhile};
     ck_assert_int_eq(adn_run_create(&rc, &failing), ADN_OK);
-    ck_assert_int_eq(adn_run_threads(failing), ADN_DEVICE);
+    ck_assert_int_eq(adn_run_train(failing), ADN_DEVICE);
     adn_run_destroy(failing);
     dev->ops->close(dev);
     adn_plan_clear_all(&plan);
@@ -278,7 +278,7 @@ static adn_status whole(const adn_config *conf, const adn_dataset_pair *data, ad
     ADN_TRY(st, adn_plan_create(conf, data, &plan), done);
     adn_run_conf rc = {.plan = &plan, .data = data, .dev = dev};
     ADN_TRY(st, adn_run_create(&rc, &run), done);
-    st = adn_run_threads(run);
+    st = adn_run_train(run);
 done:
     adn_run_destroy(run);
     adn_plan_clear_all(&plan);

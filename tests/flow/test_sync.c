@@ -189,7 +189,7 @@ static void compare(uint64_t jitter, const char *slots, const char *precision)
     tiny_open(&t, conf, &data, &(tiny_options){.jitter = jitter, .dir = adn_test_dir()});
     loop_open(&l, &t.plan, &data);
     for (int e = 1; e <= 3; e++) loop_epoch(&l, e);
-    ck_assert_int_eq(adn_run_threads(t.run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(t.run), ADN_OK);
     ck_assert_int_eq(t.n_save, 3);
     for (int j = 0; j < t.plan.n_block; j++) {
         adn_stage *s = adn_run_stage(t.run, j);
@@ -231,7 +231,7 @@ static void learn(const char *precision)
 
     tiny_data(&data, 320, 64, 12, 12, 3, 5);
     tiny_open(&t, conf, &data, &(tiny_options){0});
-    ck_assert_int_eq(adn_run_threads(t.run), ADN_OK);
+    ck_assert_int_eq(adn_run_train(t.run), ADN_OK);
     for (int j = 0; j < t.plan.n_block; j++)
         ck_assert_double_lt(tiny_row(&t.rows, j, 12)->train_loss,
                             0.8 * tiny_row(&t.rows, j, 1)->train_loss);

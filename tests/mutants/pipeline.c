@@ -18,7 +18,7 @@ int main(void)
     for (uint64_t jitter = 0; jitter < 3 && st == ADN_OK; jitter++) {
         tiny_run t;
         tiny_open(&t, conf, &data, &(tiny_options){.jitter = jitter});
-        st = adn_run_threads(t.run);
+        st = adn_run_train(t.run);
         tiny_close(&t);
     }
     adn_config_free(conf);

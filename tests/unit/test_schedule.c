@@ -9,7 +9,7 @@ static const adn_duration until = {10, ADN_EPOCHS};
 static double lr_until(const adn_sched_conf *s, adn_duration end, double epochs, int64_t steps)
 {
     adn_optim_conf conf = {.lr = 0.8, .schedule = *s};
-    return adn_schedule_lr(&conf, end, (adn_progress){epochs, steps, 0.01});
+    return adn_schedule_lr(&conf, end, (adn_progress){epochs, steps, 0, 0.01});
 }
 
 static double lr_at(const adn_sched_conf *s, double epochs, int64_t steps)
@@ -24,7 +24,7 @@ START_TEST(step_decays_exactly_at_its_epochs)
     ck_assert_double_eq(lr_at(&s, 2.9999, 0), 0.8);
     ck_assert_double_eq(lr_at(&s, 3, 0), 0.4);
     ck_assert_double_eq(lr_at(&s, 9, 0), 0.1);
-    ck_assert_int_eq(adn_schedule_decays(&s, (adn_progress){8.99, 0, 0}), 2);
+    ck_assert_int_eq(adn_schedule_decays(&s, (adn_progress){.epochs = 8.99}), 2);
 }
 END_TEST
 
@@ -36,7 +36,7 @@ START_TEST(step_counts_steps_too_and_may_never_decay)
     ck_assert_double_eq(lr_at(&s, 0, 149), 0.2);
     s.every = (adn_duration){0, ADN_NEVER};
     ck_assert_double_eq(lr_at(&s, 9, 149), 0.8);
-    ck_assert_int_eq(adn_schedule_decays(&s, (adn_progress){9, 149, 0}), 0);
+    ck_assert_int_eq(adn_schedule_decays(&s, (adn_progress){.epochs = 9, .steps = 149}), 0);
 }
 END_TEST
 
@@ -48,7 +48,7 @@ START_TEST(multistep_decays_at_each_of_its_places_in_steps_too)
     ck_assert_double_eq_tol(lr_at(&s, 5, 100), 0.08, 1e-15);
     ck_assert_double_eq_tol(lr_at(&s, 5, 150), 0.008, 1e-15);
     for (int n = 0; n < 3; n++)
-        ck_assert_int_eq(adn_schedule_decays(&s, (adn_progress){0, 50 + 50 * n, 0}), n);
+        ck_assert_int_eq(adn_schedule_decays(&s, (adn_progress){.steps = 50 + 50 * n}), n);
 }
 END_TEST
 
