@@ -35,9 +35,9 @@ typedef struct adn_ckpt_file { /* a line of the manifest */
 adn_status adn_ckpt_begin(const char *run_dir, const adn_ckpt_info *info,
                           char **out_dir) ADN_MUST_USE;
 /* Finishes: manifest, syncs, rename, links, then removes what keep_last and keep_best let go (never
- * the last whole one; best ranks by score, newest first among equals; a damaged one is left to the
- * user). Replaces one of the same name. Free space ran out: ADN_IO, the temporary folder is
- * removed. */
+ * the last whole one, nor that at which the newest order of events begins, order.h; best ranks by
+ * score, newest first among equals; a damaged one is left to the user). Replaces one of the same
+ * name. Free space ran out: ADN_IO, the temporary folder is removed. */
 adn_status adn_ckpt_commit(const char *run_dir, const char *dir, const adn_ckpt_info *info,
                            int keep_last, int keep_best) ADN_MUST_USE;
 void adn_ckpt_abandon(const char *dir); /* removes the temporary folder; one that is gone is fine */

@@ -12,8 +12,9 @@ adn_status adn_ckpt_inspect(const char *dir, const char *name, bool with_hashes,
                             char why[ADN_WHY]) ADN_MUST_USE;
 /* The checkpoint's name that the link ckpt/<link> holds; false and "" where there is none. */
 bool adn_ckpt_follow(const char *ckpt, const char *link, char out[32]);
-/* Brings `last` and `best` up to date, then removes what is kept by neither count. Whatever is
- * newer than `base` was not written by this process: it counts only if its hashes agree. */
+/* Brings `last` and `best` up to date, then removes what is kept by neither count and is not where
+ * the newest order of events begins. Whatever is newer than `base` was not written by this process:
+ * it counts only if its hashes agree. */
 adn_status adn_ckpt_settle(const char *run_dir, const char *base, int keep_last,
                            int keep_best) ADN_MUST_USE;
 

@@ -7,6 +7,7 @@
 
 #include "core/file.h"
 #include "store/folder.h"
+#include "store/order.h"
 
 bool adn_ckpt_follow(const char *ckpt, const char *link, char out[32])
 {
@@ -78,9 +79,11 @@ static int pick_best(const adn_ckpt_info *list, int n, const bool *is_picked)
     return best;
 }
 
-/* Marks what stays, in the order of the list. Returns the best of them, -1: none has a score. */
-static int mark_kept(const adn_ckpt_info *list, int n, int keep_last, int keep_best, bool *is_kept,
-                     bool *is_picked)
+/* Marks what stays, in the order of the list: by the two counts, and the checkpoint after source
+ * step order_step, where `adonis replay` begins (0: at no checkpoint). Returns the best of them,
+ * -1: none has a score. */
+static int mark_kept(const adn_ckpt_info *list, int n, int keep_last, int keep_best,
+                     int64_t order_step, bool *is_kept, bool *is_picked)
 {
     int left = ADN_MAX(keep_last, 1), best;
 
@@ -88,7 +91,10 @@ static int mark_kept(const adn_ckpt_info *list, int n, int keep_last, int keep_b
         if (list[i].is_whole) is_kept[i] = true, left--;
     for (left = keep_best; left > 0 && (best = pick_best(list, n, is_picked)) >= 0; left--)
         is_picked[best] = is_kept[best] = true;
-    for (int i = 0; i < n; i++) is_picked[i] = !is_kept[i];
+    for (int i = 0; i < n; i++) {
+        if (order_step > 0 && list[i].step == order_step) is_kept[i] = true;
+        is_picked[i] = !is_kept[i];
+    }
     return pick_best(list, n, is_picked);
 }
 
@@ -115,19 +121,22 @@ adn_status adn_ckpt_settle(const char *run_dir, const char *base, int keep_last,
     adn_status st = ADN_NOMEM;
     adn_ckpt_info *list = NULL;
     int n = 0, last = -1;
+    int64_t order_step = 0;
     bool *marks = NULL;
     char *ckpt = adn_path_join(run_dir, "ckpt");
 
     if (ckpt == NULL) return ADN_FAIL(ADN_NOMEM, "%s: no memory", run_dir);
     ADN_TRY(st, adn_ckpt_list(run_dir, &list, &n), done);
     ADN_TRY(st, doubt_newer(ckpt, base, list, n), done);
+    st = adn_order_newest(run_dir, NULL, &order_step);
+    if (st != ADN_OK && st != ADN_END) goto done;
     marks = adn_alloc(2 * (size_t)n * sizeof(*marks));
     if (marks == NULL) {
         st = ADN_FAIL(ADN_NOMEM, "%s: no memory", ckpt);
         goto done;
     }
     bool *is_kept = marks;
-    int best = mark_kept(list, n, keep_last, keep_best, is_kept, marks + n);
+    int best = mark_kept(list, n, keep_last, keep_best, order_step, is_kept, marks + n);
     for (int i = 0; i < n; i++)
         if (list[i].is_whole) last = i;
     if (last >= 0) ADN_TRY(st, point(ckpt, "last", list[last].name), done);

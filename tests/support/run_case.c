@@ -1,8 +1,10 @@
 /* Run directories of tests. */
 #include "run_case.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core/file.h"
 #include "suite.h"
@@ -71,4 +73,14 @@ void run_reopen(void)
 {
     adn_rundir_close(run);
     ck_assert(run_open() == ADN_OK);
+}
+
+void run_limit_files(int64_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = bytes < 0 ? RLIM_INFINITY : (rlim_t)bytes;
+    ck_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    if (bytes < 0) signal(SIGXFSZ, SIG_DFL);
 }

@@ -19,4 +19,7 @@ const char *run_text(const char *name);
 void run_put(const char *name, const char *text);
 void run_append(const char *name, const char *text);
 
+/* How large this process may make a file: what a full disk is to a single write. -1: no limit. */
+void run_limit_files(int64_t bytes);
+
 #endif

@@ -1,9 +1,7 @@
 /* A run's append-only files: rows, events, log; after a kill, on a full disk, at a resume. */
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "run_case.h"
@@ -115,26 +113,15 @@ START_TEST(a_kill_at_any_byte_of_the_rows_costs_the_last_row_at_most)
 }
 END_TEST
 
-/* How large a file may become: what a full disk is to a single write. */
-static void set_file_limit(rlim_t bytes)
-{
-    struct rlimit limit;
-    ck_assert(getrlimit(RLIMIT_FSIZE, &limit) == 0);
-    limit.rlim_cur = bytes;
-    ck_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-}
-
 START_TEST(a_row_that_finds_no_room_leaves_no_part_of_it)
 {
     run_fresh();
     ck_assert(run_open() == ADN_OK);
     put_row(1, 0);
     adn_epoch_row row = row_of(1, 1);
-    signal(SIGXFSZ, SIG_IGN);
-    set_file_limit(strlen(run_text("epochs.csv")) + 10);
+    run_limit_files((int64_t)strlen(run_text("epochs.csv")) + 10);
     adn_status st = adn_rundir_row(run, &row);
-    set_file_limit(RLIM_INFINITY);
-    signal(SIGXFSZ, SIG_DFL);
+    run_limit_files(-1);
     ck_assert(st == ADN_IO);
     ck_assert_str_eq(row_names(), "1.0 ");
     put_row(2, 0);
