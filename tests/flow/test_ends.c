@@ -17,6 +17,7 @@ static const char *const three_blocks =
     "aux: {kind: linear}\n"
     "classifier: {hidden: 0}\n"
     "edge: {slots: 2}\n"
+    "blocks: [{threads: 1}, {threads: 1}, {threads: 1}]\n"
     "optim: {lr: 0.05, schedule: {kind: constant}}\n";
 
 enum { N_TRAIN = 90, N_TEST = 20, EPOCHS = 2, PATIENCE_S = 60 }; /* 6 steps, the last of 10 */
@@ -97,7 +98,7 @@ static void end_by_itself(const adn_dataset_pair *data, const one *o)
     adn_config_free(conf);
 }
 
-static void every_end_of(how how)
+static void every_end_of(how schedule)
 {
     adn_dataset_pair data;
 
@@ -105,7 +106,7 @@ static void every_end_of(how how)
     for (int policy = 0; policy < (int)ADN_COUNT(policies); policy++)
         for (int drops = 0; drops < (policy == 0 ? 1 : 2); drops++)
             for (int rest = 0; rest < 12; rest++)
-                end_by_itself(&data, &(one){how, policy, drops, rest & 1, rest >> 1 & 1, rest >> 2});
+                end_by_itself(&data, &(one){schedule, policy, drops, rest & 1, rest >> 1 & 1, rest >> 2});
     tiny_data_clear(&data);
 }
 

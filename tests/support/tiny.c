@@ -49,10 +49,13 @@ void tiny_data_clear(adn_dataset_pair *data)
 
 adn_config *tiny_config(const char *yaml, const char *const *overrides)
 {
+    static const char *dir; /* one for all of a program's configs */
     adn_config *conf = NULL;
+
+    if (dir == NULL) dir = adn_test_dir();
     char *text = adn_format("version: 1\n%s", yaml);
     int n = 0;
-    char *path = adn_format("%s/tiny.yaml", adn_test_dir());
+    char *path = adn_format("%s/tiny.yaml", dir);
 
     ADN_ASSERT(text != NULL && path != NULL);
     ADN_ASSERT(adn_file_write(path, text, strlen(text)) == ADN_OK);
