@@ -17,7 +17,25 @@ typedef struct adn_epoch_row {
     int epoch, block;
     int64_t steps, samples; /* of the block's clock, when the epoch ended */
     double lr, train_loss, train_top1, test_loss, test_top1, img_s, wait_in, wait_out, seconds;
+    int64_t reread; /* updates so far on batches that it had learned from before */
 } adn_epoch_row;
+
+/* A row of edges.csv: the edge into block `edge`, epoch of that block's clock. Counts are of the
+ * training lane, since the edge's row before. Ages are in producer steps, of each read; 0 where
+ * nothing was read. NaN: not measured. */
+typedef struct adn_edge_row {
+    int epoch, edge;
+    int64_t pushed, pulled; /* by the producer, by the consumer */
+    int64_t dropped;        /* overwritten before they were ever read */
+    int64_t reused;         /* pulled, but not for the first time */
+    int64_t lost;           /* on the way, by a modelled link */
+    int64_t bytes;          /* moved over the link */
+    double starved_s;       /* that the consumer waited for a batch */
+    double occupancy;       /* share of its slots that hold an unread batch, mean over its reads */
+    double age_mean;
+    int64_t age_p50, age_p99, age_max;
+    double codec_error;
+} adn_edge_row;
 
 /* How far a block is. */
 typedef struct adn_stage_view {

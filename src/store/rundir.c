@@ -100,6 +100,7 @@ static adn_status put_status(const char *dir, const char *state, const char *blo
 
 static adn_status fill(const char *dir, const adn_rundir_conf *conf)
 {
+    char names[ADN_CSV_ROOM];
     adn_status st;
     char *ckpt = adn_path_join(dir, "ckpt");
 
@@ -111,7 +112,10 @@ static adn_status fill(const char *dir, const adn_rundir_conf *conf)
     ADN_TRY(st, put_file(dir, "command.txt", conf->command), done);
     ADN_TRY(st, put_file(dir, "env.json", conf->env_json), done);
     ADN_TRY(st, put_file(dir, "plan.json", conf->plan_json), done);
-    ADN_TRY(st, put_file(dir, ADN_ROWS_FILE, ADN_ROWS_HEADER "\n"), done);
+    for (const adn_csv *t = adn_run_tables; t < adn_run_tables + ADN_N_TABLE; t++) {
+        adn_csv_names(t, names);
+        ADN_TRY(st, put_file(dir, t->file, names), done);
+    }
     ADN_TRY(st, put_file(dir, "events.jsonl", "{\"version\": 1}\n"), done);
     st = put_status(dir, "running", NULL);
 done:
@@ -225,9 +229,14 @@ done:
 
 static adn_status open_lines(adn_rundir *r)
 {
+    char names[ADN_CSV_ROOM];
     adn_status st;
+
     ADN_TRY(st, adn_lines_open(r->path, "log.txt", NULL, &r->log_fd), done);
-    ADN_TRY(st, adn_lines_open(r->path, ADN_ROWS_FILE, ADN_ROWS_HEADER "\n", &r->rows_fd), done);
+    for (int i = 0; i < ADN_N_TABLE; i++) {
+        adn_csv_names(&adn_run_tables[i], names);
+        ADN_TRY(st, adn_lines_open(r->path, adn_run_tables[i].file, names, &r->table_fds[i]), done);
+    }
     st = adn_lines_open(r->path, "events.jsonl", "{\"version\": 1}\n", &r->events_fd);
 done:
     return st;
@@ -268,7 +277,8 @@ adn_status adn_rundir_open(const adn_rundir_conf *conf, adn_rundir **out)
                         conf->name);
     r = adn_alloc(sizeof(*r));
     if (r == NULL) return no_memory(conf->name);
-    r->lock_fd = r->log_fd = r->rows_fd = r->events_fd = -1;
+    r->lock_fd = r->log_fd = r->events_fd = -1;
+    for (int i = 0; i < ADN_N_TABLE; i++) r->table_fds[i] = -1;
     pthread_mutex_init(&r->mutex, NULL);
     ADN_TRY(st, adn_dir_make(conf->runs), fail);
     st = ADN_END;
@@ -285,7 +295,9 @@ fail:
 void adn_rundir_close(adn_rundir *r)
 {
     if (r == NULL) return;
-    const int fds[] = {r->log_fd, r->rows_fd, r->events_fd, r->lock_fd}; /* the lock last */
+    for (int i = 0; i < ADN_N_TABLE; i++)
+        if (r->table_fds[i] >= 0) close(r->table_fds[i]);
+    const int fds[] = {r->log_fd, r->events_fd, r->lock_fd}; /* the lock last */
     for (size_t i = 0; i < ADN_COUNT(fds); i++)
         if (fds[i] >= 0) close(fds[i]);
     pthread_mutex_destroy(&r->mutex);

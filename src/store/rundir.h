@@ -34,15 +34,20 @@ int adn_rundir_log_fd(const adn_rundir *r);          /* log.txt, append */
 adn_status adn_rundir_status(adn_rundir *r, const char *state,
                              const char *blocks_json) ADN_MUST_USE;
 
-/* Rows of epochs.csv (adonis/train.h); NaN is an empty field. */
-adn_status adn_rundir_row(adn_rundir *r,
-                          const adn_epoch_row *row) ADN_MUST_USE; /* appends, one write, synced */
-/* Reads the rows (torn last line skipped; later columns passed over). Gives rows (adn_free). */
+/* Rows of epochs.csv and edges.csv (adonis/train.h); NaN is an empty field. Appended, one write,
+ * synced. */
+adn_status adn_rundir_row(adn_rundir *r, const adn_epoch_row *row) ADN_MUST_USE;
+adn_status adn_rundir_edge_row(adn_rundir *r, const adn_edge_row *row) ADN_MUST_USE;
+/* Reads the rows (torn last line skipped; later columns passed over; what an older file lacks is 0
+ * or NaN). A run of before edges.csv has no rows of edges. Gives rows (adn_free; NULL where there
+ * are none and no file). */
 adn_status adn_rows_read(const char *run_dir, adn_epoch_row **out, int *out_n) ADN_MUST_USE;
-/* At resume: keeps the rows of epochs <= epoch, drops the rest, atomically. */
+adn_status adn_edge_rows_read(const char *run_dir, adn_edge_row **out, int *out_n) ADN_MUST_USE;
+/* At resume: keeps the rows of epochs <= epoch, drops the rest; each file atomically. Columns that
+ * an older file lacks are added, empty, so that names and fields agree in what follows. */
 adn_status adn_rundir_cut_rows(adn_rundir *r, int epoch) ADN_MUST_USE;
-/* The same where blocks have clocks of their own: keeps block j's rows of epochs <= epoch[j];
- * epoch: [n_block]. */
+/* The same where blocks have clocks of their own: keeps the rows of block j, and of the edge into
+ * it, of epochs <= epoch[j]; epoch: [n_block]. */
 adn_status adn_rundir_cut_block_rows(adn_rundir *r, const int *epoch, int n_block) ADN_MUST_USE;
 /* One line of events.jsonl (versioned by its first line, {"version": 1}): json is an object without
  * newline. */

@@ -5,19 +5,18 @@
 
 #include <pthread.h>
 
+#include "store/csv.h"
 #include "store/rundir.h"
+
+typedef enum adn_run_table { ADN_TABLE_EPOCHS, ADN_TABLE_EDGES, ADN_N_TABLE } adn_run_table;
+extern const adn_csv adn_run_tables[ADN_N_TABLE];
 
 struct adn_rundir {
     char *path;
     adn_run_state state;
-    int lock_fd, log_fd, rows_fd, events_fd; /* -1: not open */
-    pthread_mutex_t mutex;                   /* status, rows and events come from any thread */
+    int lock_fd, log_fd, table_fds[ADN_N_TABLE], events_fd; /* -1: not open */
+    pthread_mutex_t mutex; /* status, rows and events come from any thread */
 };
-
-#define ADN_ROWS_FILE "epochs.csv"
-#define ADN_ROWS_HEADER                                                                            \
-    "epoch,block,steps,samples,lr,train_loss,train_top1,test_loss,test_top1,"                      \
-    "img_s,wait_in,wait_out,seconds"
 
 #define ADN_GIVEN_FILE "config.given"
 
