@@ -94,6 +94,19 @@ adn_status adn_train(adn_config *conf, const adn_train_options *options,
 adn_status adn_eval(const char *run_dir, const char *which,
                     void (*on_row)(void *user, const adn_epoch_row *row), void *user) ADN_MUST_USE;
 
+/* Takes the steps that a run recorded again, on one thread and whatever cores there are, and holds
+ * its rows against epochs.csv: losses, accuracies, rates and clocks must be the same bits. A
+ * resumed run's steps count from where its last process began. */
+typedef struct adn_replay_result {
+    int64_t n_step;               /* records of order.bin, or of the one a resume began */
+    int64_t first_step;           /* source steps of the checkpoint it began at; 0: the start */
+    int n_same, n_differ, n_more; /* rows; n_more: of an epoch that epochs.csv does not have */
+    adn_epoch_row was, is;        /* the first that differ */
+} adn_replay_result;
+adn_status adn_replay_run(const char *run_dir,
+                          void (*on_row)(void *user, const adn_epoch_row *row, bool is_same),
+                          void *user, adn_replay_result *out) ADN_MUST_USE;
+
 /* What `adonis plan` shows: text for people, or JSON. Gives (adn_free). Opens the data's headers
  * and plans on the device; trains nothing. */
 adn_status adn_plan_text(adn_config *conf, bool as_json, char **out) ADN_MUST_USE;

@@ -32,6 +32,7 @@ adn_status adn_cli_unknown(const char *wrong);
 
 adn_status cmd_train(int argc, char **argv);
 adn_status cmd_eval(int argc, char **argv);
+adn_status cmd_replay(int argc, char **argv);
 adn_status cmd_plan(int argc, char **argv);
 adn_status cmd_bench(int argc, char **argv);
 adn_status cmd_config(int argc, char **argv);

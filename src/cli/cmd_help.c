@@ -22,7 +22,7 @@ static void print_overview(void)
            "config.\n");
 }
 
-/* Each exit code with the statuses that lead to it. END is never the program's. */
+/* Each exit code with the statuses that lead to it. END and AGAIN are never the program's. */
 static void print_exit_codes(void)
 {
     static const struct {
@@ -38,7 +38,7 @@ static void print_exit_codes(void)
     printf("\nexit codes:");
     for (size_t i = 0; i < ADN_COUNT(rows); i++) {
         int code = adn_status_exit(rows[i].st);
-        if (rows[i].st == ADN_END) continue;
+        if (rows[i].st == ADN_END || rows[i].st == ADN_AGAIN) continue;
         if (code == last)
             printf("; %s", rows[i].text);
         else

@@ -24,6 +24,12 @@ static const char eval_text[] =
     "RUN is a run's folder, or its name under runs/. NAME is as `ckpt ls` prints it.\n"
     "Prints a row a block, the numbers of epochs.csv to the last digit.\n";
 
+static const char replay_text[] =
+    "Takes the steps that RUN recorded (order.bin) again, one after another on one thread,\n"
+    "and holds losses, accuracies, rates and clocks against its epochs.csv, to the last bit.\n"
+    "Any number of cores will do: blocks keep the numbers of threads they had. A resumed\n"
+    "run's order begins at the checkpoint that it went on from.\n";
+
 static const char bench_text[] =
     "Trains steps of full batches without tests, checkpoints or a run's folder. Prints for\n"
     "each operation of each block, in the order of a step, its algorithm, its time, its\n"
@@ -54,6 +60,8 @@ const adn_cli_command adn_cli_commands[] = {
      .text = train_text},
     {"eval", cmd_eval, "RUN [last|best|NAME]", "test loss and accuracy of a run's checkpoint",
      OPTIONS(JSON), .text = eval_text},
+    {"replay", cmd_replay, "RUN", "a run again in the same order of events: the same losses",
+     OPTIONS(JSON), .text = replay_text},
     {"plan", cmd_plan, "CONFIG [key=value ...]",
      "blocks, edges, memory and speed-up bound; trains nothing", .has_keys = true, OPTIONS(JSON)},
     {"bench", cmd_bench, "net CONFIG [key=value ...]",
@@ -81,7 +89,6 @@ const adn_cli_command adn_cli_commands[] = {
     LATER("predict", "RUN IMAGE...", "classes of images"),
     LATER("assess", "RUN...", "heads and probes"),
     LATER("sweep", "CONFIG", "grids and seeds"),
-    LATER("replay", "RUN", "a run again in the same order of events"),
     LATER("report", "RUN", "report.html"),
     LATER("compare", "RUN...", "differences of configs, then of results"),
     LATER("top", "RUN", "a live table"),

@@ -30,3 +30,12 @@ int64_t adn_ages_quantile(const adn_ages *a, double q)
     }
     return 0;
 }
+
+adn_ages adn_ages_since(const adn_ages *a, const adn_ages *before)
+{
+    adn_ages d = {.n = a->n - before->n, .max = a->max, .sum = a->sum - before->sum};
+
+    for (int i = 0; i < ADN_AGES_BUCKETS; i++) d.count[i] = a->count[i] - before->count[i];
+    d.max = adn_ages_quantile(&d, 1);
+    return d;
+}

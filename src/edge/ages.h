@@ -16,5 +16,7 @@ void adn_ages_add(adn_ages *a, int64_t age); /* age: at least 0 */
 /* The smallest age that at least the share q (0 .. 1) of all does not exceed: of a wide bucket its
  * largest, at most max. 0 of none. */
 int64_t adn_ages_quantile(const adn_ages *a, double q);
+/* What came since `before`, an earlier state of the same; its max as exact as its bucket. */
+adn_ages adn_ages_since(const adn_ages *a, const adn_ages *before);
 
 #endif

@@ -97,7 +97,10 @@ static adn_status lane_create(const adn_edge_conf *conf, adn_lane lane, lane_sta
     if (l->slots == NULL || l->states == NULL)
         return ADN_FAIL(ADN_NOMEM, "edge: no memory for %d slots", n);
     adn_ring_init(&l->ring, &replay, conf->n_slot[lane], l->states);
-    for (; st == ADN_OK && l->n < n; l->n++) st = slot_create(conf, lane, &l->slots[l->n]);
+    for (; st == ADN_OK && l->n < n; l->n++) {
+        l->slots[l->n].index = l->n;
+        st = slot_create(conf, lane, &l->slots[l->n]);
+    }
     return st;
 }
 
@@ -373,6 +376,12 @@ int64_t adn_edge_pop_marker(adn_edge *e)
     for (int i = 0; i < e->n_marker; i++) e->markers[i] = e->markers[i + 1];
     unlock(e);
     return step;
+}
+
+adn_slot *adn_edge_slot(adn_edge *e, adn_lane lane, int index)
+{
+    lane_state *l = &e->lanes[lane];
+    return index >= 0 && index < l->n ? &l->slots[index] : NULL;
 }
 
 /* --- counts */

@@ -43,6 +43,7 @@ typedef struct adn_slot {
     int64_t age;        /* at this read: pushes behind the newest whose writing had ended */
     double ready_s;     /* modelled time: when it is there, set before it is committed */
     adn_lane lane;
+    int index; /* on its lane, from 0 */
 } adn_slot;
 
 typedef enum adn_side { ADN_SIDE_PRODUCER, ADN_SIDE_CONSUMER, ADN_N_SIDE } adn_side;
@@ -100,6 +101,9 @@ int64_t adn_edge_pop_marker(adn_edge *e); /* the marker that was announced */
 
 /* For good: all calls give ADN_STOPPED, bells ring. Any thread. */
 void adn_edge_abort(adn_edge *e);
+
+/* A slot by its place, for who replays a recorded order; NULL: there is none. */
+adn_slot *adn_edge_slot(adn_edge *e, adn_lane lane, int index);
 
 /* Draws of `uniform` go on behind so many reads of an earlier process. Before the first take. */
 void adn_edge_resume(adn_edge *e, int64_t pulled);

@@ -4,40 +4,9 @@
 #include "adonis/train.h"
 #include "core/core.h"
 #include "core/file.h"
-#include "pipeline/inside.h"
+#include "pipeline/setup.h"
 #include "pipeline/text.h"
 #include "store/store.h"
-
-/* A pipeline without a run directory. */
-typedef struct standing {
-    adn_dataset_pair data;
-    adn_plan plan;
-    adn_device *dev;
-    adn_run *run;
-} standing;
-
-static adn_status stand(standing *s, const adn_config *conf, const adn_run_conf *more)
-{
-    adn_status st;
-    adn_run_conf rc = *more;
-
-    ADN_TRY(st, adn_plan_create(conf, &s->data, &s->plan), done);
-    ADN_TRY(st, adn_cpu_open(&s->dev), done);
-    rc.plan = &s->plan;
-    rc.data = &s->data;
-    rc.dev = s->dev;
-    st = adn_run_create(&rc, &s->run);
-done:
-    return st;
-}
-
-static void fall(standing *s)
-{
-    adn_run_destroy(s->run);
-    if (s->dev != NULL) s->dev->ops->close(s->dev);
-    adn_plan_clear_all(&s->plan);
-    adn_dataset_close(&s->data);
-}
 
 struct eval_call {
     void (*on_row)(void *user, const adn_epoch_row *row);
@@ -56,7 +25,7 @@ adn_status adn_eval(const char *run_dir, const char *which,
 {
     adn_status st = ADN_NOMEM;
     adn_config *conf = NULL;
-    standing s = {0};
+    adn_standing s = {0};
     struct eval_call call = {on_row, user};
     adn_run_conf rc = {.on_row = pass_row, .user = &call};
     char *dir = NULL, *path = adn_path_join(run_dir, "config.resolved.yaml");
@@ -71,11 +40,11 @@ adn_status adn_eval(const char *run_dir, const char *which,
     ADN_TRY(st, adn_env_compare(run_dir), done);
     ADN_TRY(st, adn_ckpt_path(run_dir, which, &dir), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
-    ADN_TRY(st, stand(&s, conf, &rc), done);
+    ADN_TRY(st, adn_stand(&s, conf, &rc), done);
     ADN_TRY(st, adn_run_load(s.run, dir, 0, false), done);
     st = adn_run_test(s.run);
 done:
-    fall(&s);
+    adn_stand_clear(&s);
     adn_config_free(conf);
     adn_free(dir);
     adn_free(path);
@@ -85,13 +54,13 @@ done:
 adn_status adn_plan_text(adn_config *conf, bool as_json, char **out)
 {
     adn_status st;
-    standing s = {0};
+    adn_standing s = {0};
     adn_run_conf rc = {0};
 
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
-    ADN_TRY(st, stand(&s, conf, &rc), done);
+    ADN_TRY(st, adn_stand(&s, conf, &rc), done);
     st = as_json ? adn_plan_json(&s.plan, s.run, out) : adn_plan_table(&s.plan, s.run, out);
 done:
-    fall(&s);
+    adn_stand_clear(&s);
     return st;
 }

@@ -57,8 +57,8 @@ typedef struct adn_worker { /* a stage's hand */
     bool has_left;     /* async: it takes no training batch any more */
     bool is_dry;       /* no training batch will come, no test batch either */
     bool is_over;
-    adn_edge_stats seen_in, seen_out; /* at the last row, for what happened since */
-    double seen_s;
+    adn_edge_stats seen_in; /* at the last row, for what happened since */
+    double seen_out_s, seen_s;
     uint64_t jitter;
 } adn_worker;
 
@@ -74,6 +74,7 @@ struct adn_run {
     adn_worker *workers;
     adn_source source;
     adn_saver *saver; /* NULL: no checkpoints */
+    adn_order *order; /* NULL: not recorded */
     const char *run_dir;
     bool is_async;
     _Atomic int n_done;        /* async: workers that are done */
@@ -81,6 +82,16 @@ struct adn_run {
     pthread_mutex_t row_lock;  /* on_row: one call at a time; nothing else takes it */
     _Atomic adn_status failed; /* first failure */
 };
+
+/* What order.bin's bytes mean here: acts are a stage's (adn_stage_act), and "saved". */
+enum {
+    ADN_ORDER_SAVE = 3,     /* act: the block met a marker of this source step */
+    ADN_ORDER_TEST = 1,     /* flag: slots of the test lane */
+    ADN_ORDER_TESTED = 2,   /* flag: test batches follow the step (sync, greedy) */
+    ADN_ORDER_LAST_TEST = 4 /* flag: the pass ends with this batch */
+};
+/* After the slots are held, before either is given on: so the file's order is a valid one. */
+void adn_run_record(adn_run *r, const adn_order_step *step);
 
 /* The first failure ends everything: edges are aborted. */
 void adn_run_fail(adn_run *r, adn_status st);
@@ -96,6 +107,8 @@ adn_status adn_source_seek(adn_source *s,
 void adn_source_begin(adn_source *s); /* before the first call of next: is anything left to do? */
 adn_status adn_source_next(adn_source *s) ADN_MUST_USE;
 adn_status adn_source_test(adn_source *s) ADN_MUST_USE; /* a batch of the open pass */
+/* The recorded step into this slot, whose last reader is known to the queues. */
+adn_status adn_source_replay(adn_source *s, const adn_order_step *step, adn_slot *out) ADN_MUST_USE;
 
 /* worker.c. serve: test batches, markers, the end. begin and end: a training step, which holds its
  * slots in between; end after a begin alone (has_begun). */

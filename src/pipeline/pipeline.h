@@ -69,14 +69,17 @@ typedef struct adn_run_conf {
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
     bool (*must_stop)(void *user); /* asked between source steps; NULL: never */
     void (*before_step)(void *user, int block); /* tests: of the block's thread; NULL: nothing */
-    adn_status (*on_row)(void *user, const adn_epoch_row *row); /* one call at a time, from the
-                                                                   block's thread, which waits */
-    void (*on_save)(void *user, const adn_ckpt_info *info);     /* after a checkpoint is whole */
+    adn_status (*on_row)(void *user, const adn_epoch_row *row);     /* one call at a time, from the
+                                                                       block's thread, which waits */
+    adn_status (*on_edge_row)(void *user, const adn_edge_row *row); /* likewise, after the row of
+                                                                       the block it leads into */
+    void (*on_save)(void *user, const adn_ckpt_info *info); /* after a checkpoint is whole */
     void *user;
 } adn_run_conf;
 adn_status adn_run_create(const adn_run_conf *conf, adn_run **out) ADN_MUST_USE;
 void adn_run_destroy(adn_run *r);
-/* Checkpoints go into this run directory (borrowed) from now on; before, none are made. */
+/* Checkpoints and the order of events go into this run directory (borrowed) from now on; before,
+ * none are made. */
 adn_status adn_run_set_dir(adn_run *r, const char *run_dir) ADN_MUST_USE;
 /* Loads checkpoint folder `dir`, made after `step` source steps. with_optim false: for evaluation.
  */
@@ -87,6 +90,9 @@ void adn_run_set_seconds(adn_run *r, double seconds);
  * failure.
  */
 adn_status adn_run_train(adn_run *r) ADN_MUST_USE;
+/* recorded.c. Takes the steps of a recorded order again, on the caller's thread; the pipeline was
+ * made by the same plan and stands where the order begins. Rows as they were. */
+adn_status adn_run_replay(adn_run *r, adn_order_reader *order) ADN_MUST_USE;
 /* One test pass, every head: rows of test_loss and test_top1 to on_row. The pipeline is at rest. */
 adn_status adn_run_test(adn_run *r) ADN_MUST_USE;
 

@@ -88,6 +88,7 @@ void adn_run_destroy(adn_run *r)
     for (int j = 0; r->stages != NULL && j < r->plan->n_block; j++) adn_stage_destroy(r->stages[j]);
     for (int j = 0; r->edges != NULL && j < r->plan->n_block; j++) adn_edge_destroy(r->edges[j]);
     adn_saver_destroy(r->saver);
+    if (adn_order_close(r->order) != ADN_OK) adn_debug("the order of events is cut short");
     adn_virtual_destroy(r);
     for (int j = 0; r->workers != NULL && j < r->plan->n_block; j++)
         if (r->workers[j].run != NULL) adn_bell_clear(&r->workers[j].bell);
@@ -97,6 +98,12 @@ void adn_run_destroy(adn_run *r)
     adn_free(r->workers);
     pthread_mutex_destroy(&r->row_lock);
     adn_free(r);
+}
+
+void adn_run_record(adn_run *r, const adn_order_step *step)
+{
+    if (r->order != NULL && adn_order_append(r->order, step) != ADN_OK)
+        adn_debug("a step is not recorded"); /* was said, and costs the order alone */
 }
 
 void adn_run_ring(adn_run *r)
@@ -118,29 +125,65 @@ void adn_run_fail(adn_run *r, adn_status st)
     for (int j = 0; j < r->plan->n_block; j++) adn_edge_abort(r->edges[j]);
 }
 
-/* Adds the shares of waiting, from the edges' counts since the last row. */
+/* What the edge into the block did since its row before. */
+static adn_edge_row edge_row(const adn_worker *w, const adn_edge_stats *in, int epoch)
+{
+    const adn_edge_stats *before = &w->seen_in;
+    adn_ages ages = adn_ages_since(&in->ages, &before->ages);
+    double pulled = (double)(in->pulled - before->pulled);
+
+    return (adn_edge_row){
+        .epoch = epoch,
+        .edge = w->block,
+        .pushed = in->pushed - before->pushed,
+        .pulled = in->pulled - before->pulled,
+        .dropped = in->dropped - before->dropped,
+        .reused = in->reused - before->reused,
+        .lost = in->lost - before->lost,
+        .bytes = in->bytes - before->bytes,
+        .starved_s = in->wait_in_s - before->wait_in_s,
+        .occupancy = pulled > 0 ? (in->occupancy_sum - before->occupancy_sum) / pulled : NAN,
+        .age_mean = ages.n > 0 ? ages.sum / (double)ages.n : NAN,
+        .age_p50 = adn_ages_quantile(&ages, 0.5),
+        .age_p99 = adn_ages_quantile(&ages, 0.99),
+        .age_max = ages.max,
+        .codec_error = NAN};
+}
+
+/* The shares of waiting, from the edges' counts since the last row. */
+static void add_waits(adn_worker *w, const adn_edge_stats *in, adn_epoch_row *row)
+{
+    const adn_run *r = w->run;
+    double now = adn_clock_now(r->clock), seconds = now - w->seen_s;
+    bool is_last = w->block == r->plan->n_block - 1;
+    adn_edge_stats out = {0};
+
+    if (!is_last) out = adn_edge_counts(r->edges[w->block + 1]);
+    if (w->seen_s > 0 && seconds > 0) {
+        row->wait_in = (in->wait_in_s - w->seen_in.wait_in_s) / seconds;
+        row->wait_out = is_last ? NAN : (out.wait_out_s - w->seen_out_s) / seconds;
+    }
+    w->seen_out_s = out.wait_out_s;
+    w->seen_s = now;
+}
+
 adn_status adn_run_row(void *user, const adn_epoch_row *given)
 {
     adn_worker *w = user;
     adn_run *r = w->run;
     adn_epoch_row row = *given;
-    adn_edge_stats in = adn_edge_counts(r->edges[w->block]), out = {0};
-    double now = adn_clock_now(r->clock), seconds = now - w->seen_s;
-    bool is_last = w->block == r->plan->n_block - 1;
+    adn_edge_stats in = adn_edge_counts(r->edges[w->block]);
+    adn_edge_row edge = edge_row(w, &in, row.epoch);
+    adn_status st = ADN_OK;
 
-    if (!is_last) out = adn_edge_counts(r->edges[w->block + 1]);
-    if (w->seen_s > 0 && seconds > 0) {
-        row.wait_in = (in.wait_in_s - w->seen_in.wait_in_s) / seconds;
-        row.wait_out = is_last ? NAN : (out.wait_out_s - w->seen_out.wait_out_s) / seconds;
-    }
+    add_waits(w, &in, &row);
     w->seen_in = in;
-    w->seen_out = out;
-    w->seen_s = now;
-    if (is_last && r->saver != NULL) adn_saver_score(r->saver, &row);
-    /* Held through the call: so rows stand in one order in epochs.csv, events and the terminal. A
+    if (w->block == r->plan->n_block - 1 && r->saver != NULL) adn_saver_score(r->saver, &row);
+    /* Held through the calls: so rows stand in one order in epochs.csv, events and the terminal. A
      * slow receiver keeps back the blocks that end an epoch meanwhile, not a failure. */
     pthread_mutex_lock(&r->row_lock);
-    adn_status st = r->conf.on_row != NULL ? r->conf.on_row(r->conf.user, &row) : ADN_OK;
+    if (r->conf.on_row != NULL) st = r->conf.on_row(r->conf.user, &row);
+    if (st == ADN_OK && r->conf.on_edge_row != NULL) st = r->conf.on_edge_row(r->conf.user, &edge);
     pthread_mutex_unlock(&r->row_lock);
     return st;
 }
@@ -188,9 +231,17 @@ join:
 
 adn_status adn_run_train(adn_run *r)
 {
+    adn_status st = ADN_OK;
+
+    if (r->run_dir != NULL)
+        st = adn_order_begin(r->run_dir, r->plan->n_block, adn_run_step(r), &r->order);
+    if (st != ADN_OK && st != ADN_IO) return st;
     adn_source_begin(&r->source);
     for (int j = 0; j < r->plan->n_block; j++) adn_worker_open(&r->workers[j]);
-    adn_status st = r->virtual != NULL ? adn_virtual_run(r) : run_threads(r);
+    st = r->virtual != NULL ? adn_virtual_run(r) : run_threads(r);
+    adn_status said = adn_order_close(r->order); /* a full disk costs the order, not the run */
+    r->order = NULL;
+    if (st == ADN_OK && said != ADN_OK && said != ADN_IO) st = said;
     return st == ADN_OK && r->source.was_stopped ? ADN_STOPPED : st;
 }
 

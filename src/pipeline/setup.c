@@ -154,6 +154,7 @@ adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
                        .dev = s->dev,
                        .must_stop = tells->must_stop,
                        .on_row = tells->on_row,
+                       .on_edge_row = tells->on_edge_row,
                        .on_save = tells->on_save,
                        .user = tells->user};
     ADN_TRY(st, adn_run_create(&rc, &s->run), done);
@@ -179,6 +180,29 @@ void adn_setup_clear(adn_setup *s)
     if (s->dev != NULL) s->dev->ops->close(s->dev);
     adn_log_tee_set(-1);
     adn_rundir_close(s->dir);
+    adn_plan_clear_all(&s->plan);
+    adn_dataset_close(&s->data);
+}
+
+adn_status adn_stand(adn_standing *s, const adn_config *conf, const adn_run_conf *tells)
+{
+    adn_status st;
+    adn_run_conf rc = *tells;
+
+    ADN_TRY(st, adn_plan_create(conf, &s->data, &s->plan), done);
+    ADN_TRY(st, adn_cpu_open(&s->dev), done);
+    rc.plan = &s->plan;
+    rc.data = &s->data;
+    rc.dev = s->dev;
+    st = adn_run_create(&rc, &s->run);
+done:
+    return st;
+}
+
+void adn_stand_clear(adn_standing *s)
+{
+    adn_run_destroy(s->run);
+    if (s->dev != NULL) s->dev->ops->close(s->dev);
     adn_plan_clear_all(&s->plan);
     adn_dataset_close(&s->data);
 }

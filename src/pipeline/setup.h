@@ -23,4 +23,15 @@ typedef struct adn_setup {
 adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells) ADN_MUST_USE;
 void adn_setup_clear(adn_setup *s);
 
+/* A pipeline without a run directory, for who looks at one. data is opened before. */
+typedef struct adn_standing {
+    adn_dataset_pair data;
+    adn_plan plan;
+    adn_device *dev;
+    adn_run *run;
+} adn_standing;
+adn_status adn_stand(adn_standing *s, const adn_config *conf,
+                     const adn_run_conf *tells) ADN_MUST_USE;
+void adn_stand_clear(adn_standing *s); /* after a failure, too */
+
 #endif

@@ -66,18 +66,19 @@ done:
     return st;
 }
 
-/* The loader's next batch into a slot of edge 0, committed by the caller. */
-static adn_status fill(adn_source *s, adn_loader *loader, adn_slot *slot, int *index)
+/* The loader's next batch into a slot of edge 0. */
+static adn_status fill(adn_source *s, adn_loader *loader, adn_slot *slot)
 {
     const adn_device_ops *ops = s->run->dev->ops;
     struct staging *g = &s->staging[s->turn];
     adn_batch b = {.pixels = g->pixels, .labels = g->classes, .samples = slot->samples};
     adn_shape image = s->run->plan->image;
     adn_status st;
+    int index = 0;
 
     s->turn = 1 - s->turn;
     ADN_TRY(st, ops->event_sync(g->free), done);
-    ADN_TRY(st, adn_loader_next(loader, &b, &slot->epoch, index), done);
+    ADN_TRY(st, adn_loader_next(loader, &b, &slot->epoch, &index), done);
     for (int i = 0; i < b.n_valid; i++) g->labels[i] = (adn_label){b.labels[i], b.labels[i], 1};
     slot->n_valid = image.n = b.n_valid;
     ADN_TRY(st, ops->upload(s->queue, slot->x, g->pixels, adn_shape_count(image)), done);
@@ -90,6 +91,53 @@ done:
     return st;
 }
 
+static void record(adn_source *s, const adn_slot *out)
+{
+    int flags = (out->lane == ADN_LANE_TEST ? ADN_ORDER_TEST : 0) |
+                (out->n_test > 0 ? ADN_ORDER_TESTED : 0) |
+                (out->is_last_test ? ADN_ORDER_LAST_TEST : 0);
+    adn_run_record(s->run, &(adn_order_step){.stage = -1,
+                                             .in_slot = -1,
+                                             .out_slot = out->index,
+                                             .act = ADN_ACT_FORWARD,
+                                             .flags = (uint8_t)flags,
+                                             .source_step = out->step});
+}
+
+/* The next batch of the open pass, into a slot. */
+static adn_status offer_test(adn_source *s, adn_slot *slot)
+{
+    adn_status st;
+
+    ADN_TRY(st, fill(s, s->test, slot), done);
+    slot->step = s->n_tested++;
+    slot->learner = s->learner;
+    slot->n_test = 0;
+    slot->is_last_test = s->n_tested == s->run->plan->test_batches;
+    if (slot->is_last_test) s->n_tested = 0;
+    record(s, slot);
+done:
+    return st;
+}
+
+/* The next training batch, into a slot. */
+static adn_status offer_step(adn_source *s, adn_slot *slot, int learner, int n_test)
+{
+    int64_t step = atomic_load(&s->steps);
+    adn_status st;
+
+    ADN_TRY(st, fill(s, s->train, slot), done);
+    slot->step = step;
+    slot->learner = s->learner = learner;
+    slot->n_test = n_test;
+    slot->is_last_test = false;
+    record(s, slot);
+    atomic_store(&s->steps, step + 1);
+    atomic_store(&s->must_ask, true);
+done:
+    return st;
+}
+
 /* --- test passes */
 
 adn_status adn_source_test(adn_source *s)
@@ -97,19 +145,12 @@ adn_status adn_source_test(adn_source *s)
     adn_edge *e = s->run->edges[0];
     adn_slot *slot = NULL;
     adn_status st;
-    int index = 0;
 
     ADN_TRY(st, adn_edge_acquire(e, ADN_LANE_TEST, s->queue, &slot), done);
     ADN_ASSERT(slot != NULL); /* block 0 leaves its test lane only after the source has closed it */
-    ADN_TRY(st, fill(s, s->test, slot, &index), done);
-    slot->step = s->n_tested++;
-    slot->learner = s->learner;
-    slot->n_test = 0;
-    slot->is_last_test = s->n_tested == s->run->plan->test_batches;
+    ADN_TRY(st, offer_test(s, slot), done);
+    s->n_pass -= slot->is_last_test;
     adn_edge_commit(e, slot);
-    if (!slot->is_last_test) return ADN_OK;
-    s->n_tested = 0;
-    s->n_pass--;
 done:
     return st;
 }
@@ -244,26 +285,34 @@ static adn_status train(adn_source *s)
     adn_slot *slot = NULL;
     int64_t step = atomic_load(&s->steps);
     ahead a = look_ahead(s, step);
-    int index = 0;
     adn_status st;
 
     ADN_TRY(st, adn_edge_acquire(r->edges[0], ADN_LANE_TRAIN, s->queue, &slot), done);
     if (slot == NULL) return ADN_AGAIN; /* async: block 0 learns no more, the others will end */
-    ADN_TRY(st, fill(s, s->train, slot, &index), done);
     bool passes = tests(s) && p->conf->eval_every.unit != ADN_NEVER &&
                   (is_due(p, p->conf->eval_every, step + 1) || a.ends_phase);
-    slot->step = step;
-    slot->learner = a.learner;
-    slot->n_test = passes && !r->is_async ? p->test_batches : 0;
+    ADN_TRY(st, offer_step(s, slot, a.learner, passes && !r->is_async ? p->test_batches : 0), done);
     adn_edge_commit(r->edges[0], slot);
-    atomic_store(&s->steps, step + 1);
-    atomic_store(&s->must_ask, true);
-    s->learner = a.learner;
     if (passes) begin_pass(s);
     s->must_mark = is_due(p, p->conf->checkpoint_every, step + 1) || a.ends_phase;
     s->is_ending = a.ends_run;
 done:
     return st;
+}
+
+adn_status adn_source_replay(adn_source *s, const adn_order_step *step, adn_slot *out)
+{
+    const adn_plan *p = s->run->plan;
+    bool is_test = step->flags & ADN_ORDER_TEST;
+    int64_t at = atomic_load(&s->steps), expected = is_test ? s->n_tested : at;
+
+    if (step->source_step != expected)
+        return ADN_FAIL(ADN_BADDATA, "the order gives %s %lld where %lld would follow",
+                        is_test ? "test batch" : "step", (long long)step->source_step,
+                        (long long)expected);
+    if (is_test) return offer_test(s, out);
+    return offer_step(s, out, look_ahead(s, at).learner,
+                      step->flags & ADN_ORDER_TESTED ? p->test_batches : 0);
 }
 
 static adn_status next_sync(adn_source *s)

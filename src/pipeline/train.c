@@ -74,6 +74,12 @@ static adn_status on_row(void *user, const adn_epoch_row *row)
     return st;
 }
 
+static adn_status on_edge_row(void *user, const adn_edge_row *row)
+{
+    training *t = user;
+    return row->edge > 0 ? forgive(adn_rundir_edge_row(t->setup.dir, row)) : ADN_OK;
+}
+
 static void event_text(training *t, const char *what, int64_t step)
 {
     adn_json j = {0};
@@ -198,7 +204,11 @@ static const char *state_after(adn_status st)
 
 static adn_status train(training *t)
 {
-    adn_run_conf tells = {.must_stop = must_stop, .on_row = on_row, .on_save = on_save, .user = t};
+    adn_run_conf tells = {.must_stop = must_stop,
+                          .on_row = on_row,
+                          .on_edge_row = on_edge_row,
+                          .on_save = on_save,
+                          .user = t};
     const adn_train_start *start = &t->setup.start;
     adn_status st = adn_setup_init(&t->setup, &tells);
 

@@ -47,6 +47,17 @@ static bool passes_on(const adn_worker *w, int learner)
     return learner < 0 || learner > w->block;
 }
 
+static void record(const adn_worker *w, const adn_slot *in, const adn_slot *out, int act)
+{
+    bool is_test = in->lane == ADN_LANE_TEST;
+    adn_run_record(w->run, &(adn_order_step){.stage = w->block,
+                                             .in_slot = in->index,
+                                             .out_slot = out != NULL ? out->index : -1,
+                                             .act = (uint8_t)act,
+                                             .flags = is_test ? ADN_ORDER_TEST : 0,
+                                             .source_step = in->step});
+}
+
 /* --- tests */
 
 /* A test batch, if there is one and room for it behind. */
@@ -60,10 +71,9 @@ adn_status adn_worker_test(adn_worker *w)
     adn_slot *in = w->test_in;
     bool emits = out_edge(w) != NULL && passes_on(w, in->learner);
     if (emits) ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TEST, queue_of(w), &out), done);
-    ADN_TRY(st,
-            adn_stage_step(stage_of(w), in, out,
-                           learns(w, in->learner) ? ADN_ACT_TEST : ADN_ACT_FORWARD),
-            done);
+    adn_stage_act act = learns(w, in->learner) ? ADN_ACT_TEST : ADN_ACT_FORWARD;
+    record(w, in, out, act);
+    ADN_TRY(st, adn_stage_step(stage_of(w), in, out, act), done);
     if (out != NULL) adn_edge_commit(out_edge(w), out);
     adn_edge_release(in_edge(w), in);
     w->test_in = NULL;
@@ -115,6 +125,11 @@ void adn_worker_open(adn_worker *w)
 static adn_status meet_marker(adn_worker *w)
 {
     int64_t source_step = adn_edge_pop_marker(in_edge(w));
+    adn_run_record(w->run, &(adn_order_step){.stage = w->block,
+                                             .in_slot = -1,
+                                             .out_slot = -1,
+                                             .act = ADN_ORDER_SAVE,
+                                             .source_step = source_step});
     adn_status st = adn_saver_block(w->run->saver, w->block, source_step + 1);
 
     if (st == ADN_OK && out_edge(w) != NULL)
@@ -207,6 +222,7 @@ adn_status adn_worker_begin(adn_worker *w)
         ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TRAIN, queue_of(w), &w->out), done);
     jitter(w);
     if (w->run->conf.before_step != NULL) w->run->conf.before_step(w->run->conf.user, w->block);
+    record(w, w->in, w->out, act_on(w));
     ADN_TRY(st, adn_stage_step(stage_of(w), w->in, w->out, act_on(w)), done);
     w->has_begun = true;
 done:

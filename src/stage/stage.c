@@ -100,6 +100,7 @@ static adn_status give_row(adn_stage *s)
                        .block = s->block,
                        .steps = s->view.steps,
                        .samples = s->view.samples,
+                       .reread = s->view.rereads,
                        .lr = s->view.lr,
                        .train_loss = mean_of(row->train.loss_sum, row->train.n),
                        .train_top1 = 100 * mean_of((double)row->train.hits, row->train.n),

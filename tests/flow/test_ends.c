@@ -24,9 +24,8 @@ enum { N_TRAIN = 90, N_TEST = 20, EPOCHS = 2, PATIENCE_S = 60 }; /* 6 steps, the
 
 typedef enum how { THREADS, CLOCK, RANDOM } how;
 static const char *const hows[] = {"threads", "clock", "random"};
-static const char *const policies[] = {"fifo",          "latest",
-                                       "lifo",          "priority-lifo",
-                                       "uniform",       "priority-lifo-paper"};
+static const char *const policies[] = {"fifo",          "latest",  "lifo",
+                                       "priority-lifo", "uniform", "priority-lifo-paper"};
 
 typedef struct one {
     how how;
@@ -38,7 +37,9 @@ static void say(const one *o)
     printf("%s %s %s %s %s, slow: %s\n", hows[o->how], policies[o->policy],
            o->drops ? "drop_oldest" : "block", o->own_steps ? "own_steps" : "fresh",
            o->stops ? "stop" : "eval_forward",
-           o->slow == 0 ? "none" : o->slow == 1 ? "first" : "last");
+           o->slow == 0   ? "none"
+           : o->slow == 1 ? "first"
+                          : "last");
     fflush(stdout);
 }
 
@@ -106,7 +107,8 @@ static void every_end_of(how schedule)
     for (int policy = 0; policy < (int)ADN_COUNT(policies); policy++)
         for (int drops = 0; drops < (policy == 0 ? 1 : 2); drops++)
             for (int rest = 0; rest < 12; rest++)
-                end_by_itself(&data, &(one){schedule, policy, drops, rest & 1, rest >> 1 & 1, rest >> 2});
+                end_by_itself(&data,
+                              &(one){schedule, policy, drops, rest & 1, rest >> 1 & 1, rest >> 2});
     tiny_data_clear(&data);
 }
 
