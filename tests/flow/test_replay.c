@@ -19,6 +19,7 @@ static const char *const four_blocks =
     "classifier: {hidden: 1}\n"
     "edge: {slots: 2}\n"
     "blocks: [{threads: 1}, {threads: 1}, {threads: 1}, {threads: 1}]\n"
+    "chaos: {slow: [{block: 0, factor: 2}]}\n"
     "optim: {lr: 0.05, schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
     "checkpoint: {every: 1ep, keep: {last: 3, best: 0}}\n";
 
@@ -68,11 +69,13 @@ static int64_t run_and_replay(const char *const *overrides, uint64_t jitter, con
     adn_order_reader *order = NULL;
     tiny_run was, is;
     char *path = NULL;
+    int64_t first_step = -1;
 
     tiny_open(&was, conf, &data,
               &(tiny_options){.jitter = jitter, .dir = dir, .load = load, .load_step = load_step});
     ck_assert_int_eq(adn_run_train(was.run), ADN_OK);
-    ck_assert_int_eq(adn_order_newest(dir, &path, NULL), ADN_OK);
+    ck_assert_int_eq(adn_order_newest(dir, &path, &first_step), ADN_OK);
+    ck_assert_int_eq(first_step, load_step);
     ck_assert_int_eq(adn_order_open(path, &order), ADN_OK);
     ck_assert_int_eq(adn_order_about(order).first_step, load_step);
     conf->schedule = ADN_SCHEDULE_THREADS;
@@ -91,12 +94,11 @@ static int64_t run_and_replay(const char *const *overrides, uint64_t jitter, con
 
 static int64_t run_once(const char *schedule, const char *policy, uint64_t jitter)
 {
-    char text[3][64];
-    const char *overrides[] = {text[0], text[1], text[2], NULL};
+    char text[2][64];
+    const char *overrides[] = {text[0], text[1], NULL};
 
     snprintf(text[0], sizeof(text[0]), "schedule=%s", schedule);
     snprintf(text[1], sizeof(text[1]), "edge.policy=%s", policy);
-    snprintf(text[2], sizeof(text[2]), "chaos.slow[0].factor=2"); /* block 0 */
     return run_and_replay(overrides, jitter, adn_test_dir(), NULL, 0);
 }
 
@@ -128,9 +130,8 @@ END_TEST
 
 START_TEST(a_resumed_run_is_repeated_from_where_it_went_on)
 {
-    static const char *const overrides[] = {"chaos.slow[0].factor=2", NULL};
     const char *dir = adn_test_dir();
-    adn_config *conf = tiny_config(four_blocks, overrides);
+    adn_config *conf = tiny_config(four_blocks, NULL);
     tiny_run first;
     adn_ckpt_info info;
     char *path = NULL;
@@ -142,7 +143,7 @@ START_TEST(a_resumed_run_is_repeated_from_where_it_went_on)
     ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
     ck_assert_int_eq(info.step, 8);
     ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
-    run_and_replay(overrides, 7, dir, path, info.step);
+    run_and_replay(NULL, 7, dir, path, info.step);
     adn_free(path);
 }
 END_TEST
