@@ -47,10 +47,19 @@ typedef struct adn_stage_view {
     double img_s;           /* of the open epoch so far, test passes taken off */
 } adn_stage_view;
 
-enum { ADN_MAX_BLOCKS = 64 };
+/* What the edge into a block has done since this process began. */
+typedef struct adn_edge_view {
+    int64_t pushed, pulled, reused, dropped, lost; /* as in adn_edge_row */
+    int64_t age_p50, age_p99;                      /* in producer steps, of all reads */
+    double wait_in_s, wait_out_s; /* the block waited for a batch; its producer for a slot */
+} adn_edge_view;
+
+enum { ADN_MAX_BLOCKS = 1024 };
 typedef struct adn_tick { /* a few times a second while a run trains */
     int n_block;
     adn_stage_view blocks[ADN_MAX_BLOCKS];
+    adn_edge_view edges[ADN_MAX_BLOCKS]; /* [n_block]: into the block; 0 is the loader's */
+    bool is_async;
     int64_t source_steps, until_steps; /* of the source; -1: the run ends by time */
     int64_t epoch_steps;               /* source steps an epoch */
     int64_t block_until_steps;         /* each block's own; -1 by time */

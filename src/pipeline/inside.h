@@ -49,13 +49,13 @@ typedef struct adn_worker { /* a stage's hand */
     adn_slot *in, *out; /* of the training step, from its begin to its end; out NULL: emits nothing,
                            or there was no room yet */
     bool has_begun;
-    adn_slot *test_in; /* a test batch that waits for room behind the block */
-    int n_test_due;    /* sync, greedy: test batches that follow the step it learned last */
-    int learner;       /* of that step */
-    bool loses;        /* virtual: the link will lose what the next step emits */
-    bool is_done;      /* async: its clock has reached `until`, or nothing unlearned will come */
-    bool has_left;     /* async: it takes no training batch any more */
-    bool is_dry;       /* no training batch will come, no test batch either */
+    adn_slot *test_in;    /* a test batch that waits for room behind the block */
+    int n_test_due;       /* sync, greedy: test batches that follow the step it learned last */
+    int learner;          /* of that step */
+    bool loses;           /* virtual: the link will lose what the next step emits */
+    _Atomic bool is_done; /* async: its clock has reached `until`, or nothing unlearned will come */
+    bool has_left;        /* async: it takes no training batch any more */
+    bool is_dry;          /* no training batch will come, no test batch either */
     bool is_over;
     adn_edge_stats seen_in; /* at the last row, for what happened since */
     double seen_out_s, seen_s;

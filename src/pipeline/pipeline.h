@@ -106,6 +106,8 @@ typedef struct adn_run_view { /* any thread, while it runs */
 } adn_run_view;
 adn_run_view adn_run_look(adn_run *r);
 void adn_run_tell_waits(adn_run *r); /* logs who waits for whom: a run that makes no progress */
+/* Whether the block will do nothing more, or nothing but forward what comes. Any thread. */
+bool adn_run_is_done(adn_run *r, int block);
 adn_stage *adn_run_stage(adn_run *r, int block);
 adn_edge_stats adn_run_edge(adn_run *r, int edge);
 int64_t adn_run_step(const adn_run *r); /* source steps finished when it started or ended */

@@ -294,6 +294,11 @@ void adn_run_tell_waits(adn_run *r)
     }
 }
 
+bool adn_run_is_done(adn_run *r, int block)
+{
+    return atomic_load(&r->workers[block].is_done);
+}
+
 adn_stage *adn_run_stage(adn_run *r, int block)
 {
     return r->stages[block];

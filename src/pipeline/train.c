@@ -17,8 +17,12 @@ typedef struct training {
     _Atomic bool is_over;
     double start_s;
     int64_t first_step;
-    int64_t seen_done; /* steps and tests when progress was last seen, and when that was */
-    double seen_s;
+    struct seen { /* of a block: what it had done when it last did anything, and when that was */
+        int64_t done;
+        double at_s;
+    } seen[ADN_MAX_BLOCKS];
+    adn_tick tick;
+    double told_s; /* when who waits for whom was told last */
 } training;
 
 /* --- what the pipeline tells */
@@ -124,8 +128,20 @@ static void look(training *t, adn_tick *tick)
                        .before_s = v.before_s,
                        .first_step = t->first_step};
     tick->data_wait = tick->seconds > 0 ? v.data_wait_s / tick->seconds : 0;
-    for (int j = 0; j < p->n_block; j++)
+    tick->is_async = t->setup.conf->mode == ADN_MODE_ASYNC;
+    for (int j = 0; j < p->n_block; j++) {
+        adn_edge_stats e = adn_run_edge(t->setup.run, j);
         tick->blocks[j] = adn_stage_look(adn_run_stage(t->setup.run, j));
+        tick->edges[j] = (adn_edge_view){.pushed = e.pushed,
+                                         .pulled = e.pulled,
+                                         .reused = e.reused,
+                                         .dropped = e.dropped,
+                                         .lost = e.lost,
+                                         .age_p50 = adn_ages_quantile(&e.ages, 0.5),
+                                         .age_p99 = adn_ages_quantile(&e.ages, 0.99),
+                                         .wait_in_s = e.wait_in_s,
+                                         .wait_out_s = e.wait_out_s};
+    }
 }
 
 static void heartbeat(training *t, const adn_tick *tick)
@@ -146,27 +162,32 @@ static void heartbeat(training *t, const adn_tick *tick)
     adn_json_clear(&j);
 }
 
-/* A run that stands still says who waits for whom, once a minute. */
+/* A block that neither learns, tests nor forwards for a minute, and is not done, is told of with
+ * who waits for whom; once a minute. */
 static void watch_for_hang(training *t, const adn_tick *tick)
 {
     const double patience_s = 60;
-    int64_t done = tick->source_steps;
+    double now = adn_now();
+    int stuck = -1;
 
-    for (int j = 0; j < tick->n_block; j++) done += tick->blocks[j].steps + tick->blocks[j].tests;
-    if (done != t->seen_done) {
-        t->seen_done = done;
-        t->seen_s = adn_now();
-    } else if (adn_now() - t->seen_s > patience_s) {
-        adn_warn("no step was finished for %.0f s", patience_s);
-        adn_run_tell_waits(t->setup.run);
-        t->seen_s = adn_now();
+    for (int j = 0; j < tick->n_block; j++) {
+        const adn_stage_view *v = &tick->blocks[j];
+        struct seen *seen = &t->seen[j];
+        int64_t done = v->steps + v->rereads + v->tests + tick->edges[j].pulled;
+        if (done != seen->done || seen->at_s == 0 || adn_run_is_done(t->setup.run, j))
+            *seen = (struct seen){done, now};
+        if (now - seen->at_s > patience_s && stuck < 0) stuck = j;
     }
+    if (stuck < 0 || now - t->told_s < patience_s) return;
+    t->told_s = now;
+    adn_warn("block %d finished no step for %.0f s", stuck, now - t->seen[stuck].at_s);
+    adn_run_tell_waits(t->setup.run);
 }
 
 static adn_status watch_it(training *t)
 {
     adn_thread thread;
-    adn_tick tick;
+    adn_tick *tick = &t->tick;
     double beat_s = 0;
     const double beat_every = 2; /* seconds between heartbeats in status.json */
     adn_status st = adn_thread_start(&thread, "run", run_work, t);
@@ -175,15 +196,15 @@ static adn_status watch_it(training *t)
     while (!atomic_load(&t->is_over)) {
         struct timespec nap = {0, 50 * 1000 * 1000};
         nanosleep(&nap, NULL);
-        look(t, &tick);
-        watch_for_hang(t, &tick);
+        look(t, tick);
+        watch_for_hang(t, tick);
         if (must_stop(t)) adn_run_nudge(t->setup.run);
         pthread_mutex_lock(&t->lock);
-        if (t->watch->on_tick != NULL) t->watch->on_tick(t->watch->user, &tick);
+        if (t->watch->on_tick != NULL) t->watch->on_tick(t->watch->user, tick);
         pthread_mutex_unlock(&t->lock);
         if (adn_now() - beat_s < beat_every) continue;
         beat_s = adn_now();
-        heartbeat(t, &tick);
+        heartbeat(t, tick);
     }
     return adn_thread_join(&thread);
 }
@@ -216,7 +237,7 @@ static adn_status train(training *t)
     if (t->watch->on_start != NULL) t->watch->on_start(t->watch->user, start);
     if (start->was_finished) return ADN_OK;
     t->first_step = adn_run_step(t->setup.run);
-    t->start_s = t->seen_s = adn_now();
+    t->start_s = adn_now();
     event_text(t, start->is_resumed ? "resumed" : "started", t->first_step);
     ADN_TRY(st, forgive(adn_rundir_status(t->setup.dir, "running", NULL)), done);
     st = watch_it(t);
@@ -229,11 +250,16 @@ done:
 
 adn_status adn_train(adn_config *conf, const adn_train_options *options, const adn_watch *watch)
 {
-    training t = {.setup = {.conf = conf, .options = options}, .watch = watch};
+    training *t = adn_alloc(sizeof(*t));
 
-    pthread_mutex_init(&t.lock, NULL);
-    adn_status st = train(&t);
-    adn_setup_clear(&t.setup);
-    pthread_mutex_destroy(&t.lock);
+    if (t == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
+    t->setup.conf = conf;
+    t->setup.options = options;
+    t->watch = watch;
+    pthread_mutex_init(&t->lock, NULL);
+    adn_status st = train(t);
+    adn_setup_clear(&t->setup);
+    pthread_mutex_destroy(&t->lock);
+    adn_free(t);
     return st;
 }

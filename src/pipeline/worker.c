@@ -143,7 +143,7 @@ static adn_status close_worker(adn_worker *w)
     adn_status st =
         w->run->source.was_stopped ? adn_stage_drain(stage_of(w)) : adn_stage_finish(stage_of(w));
 
-    w->is_over = true;
+    w->is_over = w->is_done = true;
     for (adn_lane lane = 0; lane < ADN_N_LANE; lane++) {
         adn_edge_leave(in_edge(w), lane);
         if (out_edge(w) != NULL) adn_edge_close(out_edge(w), lane);
