@@ -44,6 +44,7 @@ typedef struct adn_stage_view {
     double lr;              /* of the last step */
     double loss, top1;      /* running, of the open (or last) epoch; NaN before its first step */
     int64_t tests;          /* test batches of the pass so far */
+    double test_top1;       /* of the last whole pass; NaN before it */
     double img_s;           /* of the open epoch so far, test passes taken off */
 } adn_stage_view;
 

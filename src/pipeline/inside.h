@@ -83,9 +83,8 @@ struct adn_run {
     _Atomic adn_status failed; /* first failure */
 };
 
-/* What order.bin's bytes mean here: acts are a stage's (adn_stage_act), and "saved". */
+/* What order.bin's bytes mean here: acts are a stage's (adn_stage_act). */
 enum {
-    ADN_ORDER_SAVE = 3,     /* act: the block met a marker of this source step */
     ADN_ORDER_TEST = 1,     /* flag: slots of the test lane */
     ADN_ORDER_TESTED = 2,   /* flag: test batches follow the step (sync, greedy) */
     ADN_ORDER_LAST_TEST = 4 /* flag: the pass ends with this batch */

@@ -48,7 +48,6 @@ done:
 static adn_status replay_step(adn_run *r, const adn_order_step *step)
 {
     if (step->stage < 0) return replay_source(r, step);
-    if (step->act == ADN_ORDER_SAVE) return adn_stage_settle(r->stages[step->stage]);
     if (step->act > ADN_ACT_TEST)
         return ADN_FAIL(ADN_BADDATA, "the order's step %lld of block %d is of no known kind",
                         (long long)step->source_step, step->stage);

@@ -116,11 +116,19 @@ static adn_status finish(adn_saver *s, open_save *o)
     return st;
 }
 
+/* async: of the last pass, whenever that was; else of a pass that this very step ended with. */
+static double score_now(const adn_saver *s, adn_stage *last)
+{
+    adn_stage_view v = adn_stage_look(last);
+    if (s->run->is_async) return v.test_top1;
+    return v.samples == s->last_row.samples ? s->last_row.test_top1 : NAN;
+}
+
 adn_status adn_saver_block(adn_saver *s, int block, int64_t step)
 {
     adn_stage *stage = s->run->stages[block];
     open_save *o = NULL;
-    adn_status st = adn_stage_settle(stage); /* its rows first: they have the score */
+    adn_status st = adn_stage_drain(stage); /* its rows first: they have the score */
 
     if (st != ADN_OK) return st;
     pthread_mutex_lock(&s->lock);
@@ -132,8 +140,7 @@ adn_status adn_saver_block(adn_saver *s, int block, int64_t step)
     adn_status saved = dir != NULL ? adn_stage_save(stage, dir) : ADN_OK;
     pthread_mutex_lock(&s->lock);
     st = forgive(o, saved);
-    if (block == o->info.n_block - 1 && adn_stage_look(stage).samples == s->last_row.samples)
-        o->info.score = s->last_row.test_top1;
+    if (block == o->info.n_block - 1) o->info.score = score_now(s, stage);
     if (++o->n_saved == o->info.n_block && st == ADN_OK) st = finish(s, o);
     pthread_mutex_unlock(&s->lock);
     return st;

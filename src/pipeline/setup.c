@@ -118,7 +118,7 @@ static adn_status load_newest(adn_setup *s)
     ADN_TRY(st, adn_run_load(s->run, path, info.step, true), done);
     adn_run_set_seconds(s->run, info.seconds);
     for (int j = 0; j < s->plan.n_block; j++)
-        epochs[j] = (int)(adn_stage_look(adn_run_stage(s->run, j)).samples / s->plan.epoch_samples);
+        epochs[j] = adn_stage_open_epoch(adn_run_stage(s->run, j)) - 1;
     st = adn_rundir_cut_block_rows(s->dir, epochs, s->plan.n_block);
     s->start.step = info.step;
     s->start.epoch = info.epoch;

@@ -125,11 +125,6 @@ void adn_worker_open(adn_worker *w)
 static adn_status meet_marker(adn_worker *w)
 {
     int64_t source_step = adn_edge_pop_marker(in_edge(w));
-    adn_run_record(w->run, &(adn_order_step){.stage = w->block,
-                                             .in_slot = -1,
-                                             .out_slot = -1,
-                                             .act = ADN_ORDER_SAVE,
-                                             .source_step = source_step});
     adn_status st = adn_saver_block(w->run->saver, w->block, source_step + 1);
 
     if (st == ADN_OK && out_edge(w) != NULL)

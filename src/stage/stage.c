@@ -29,7 +29,7 @@ adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
     s->clock = conf->clock;
     s->on_row = conf->on_row;
     s->user = conf->user;
-    s->view.loss = s->view.top1 = NAN;
+    s->view.loss = s->view.top1 = s->view.test_top1 = NAN;
     adn_row_open(&s->row, 1);
     if (conf->shared == NULL)
         ADN_TRY(st, ops->queue_create(conf->dev, &conf->queue, &s->own_queue), fail);
@@ -149,6 +149,7 @@ static adn_status settle_learned(adn_stage *s, const adn_pending *p, const adn_l
     s->view = (adn_stage_view){.steps = p->clock_steps,
                                .samples = p->clock_samples,
                                .rereads = p->rereads,
+                               .test_top1 = s->view.test_top1,
                                .lr = p->lr,
                                .loss = mean_of(row->train.loss_sum, row->train.n),
                                .top1 = 100 * mean_of((double)row->train.hits, row->train.n),
@@ -182,6 +183,7 @@ static adn_status settle_tested(adn_stage *s, const adn_pending *p, const adn_lo
     if (p->is_last_test) {
         row->test_loss = mean_of(row->test.loss_sum, row->test.n);
         row->test_top1 = 100 * mean_of((double)row->test.hits, row->test.n);
+        s->view.test_top1 = row->test_top1;
         row->test = (adn_sums){0};
         s->view.tests = 0;
     }
@@ -210,12 +212,6 @@ adn_status adn_stage_drain(adn_stage *s)
     adn_status st = ADN_OK;
     while (st == ADN_OK && s->n_settled < s->n_enqueued) st = settle(s);
     return st == ADN_OK ? s->dev->ops->queue_sync(s->queue) : st;
-}
-
-adn_status adn_stage_settle(adn_stage *s)
-{
-    adn_status st = adn_stage_drain(s);
-    return st == ADN_OK && s->row.is_closing ? give_row(s) : st;
 }
 
 adn_status adn_stage_finish(adn_stage *s)
@@ -322,6 +318,11 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
     s->n_enqueued++;
 done:
     return st;
+}
+
+int adn_stage_open_epoch(const adn_stage *s)
+{
+    return s->row.epoch;
 }
 
 adn_stage_clock adn_stage_clock_now(const adn_stage *s)

@@ -56,8 +56,6 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out,
 bool adn_stage_is_fresh(const adn_stage *s, const adn_slot *in);
 /* Waits until all enqueued steps are finished and counted. */
 adn_status adn_stage_drain(adn_stage *s) ADN_MUST_USE;
-/* Drains; the row of an epoch that is over is given, where it still waited. */
-adn_status adn_stage_settle(adn_stage *s) ADN_MUST_USE;
 /* Drains; the row of an unfinished epoch is given too. */
 adn_status adn_stage_finish(adn_stage *s) ADN_MUST_USE;
 
@@ -78,6 +76,9 @@ typedef struct adn_stage_clock {
     int64_t decays;         /* of its learning rate */
 } adn_stage_clock;
 adn_stage_clock adn_stage_clock_now(const adn_stage *s);
+
+/* The epoch whose row is not given yet. The same thread. */
+int adn_stage_open_epoch(const adn_stage *s);
 
 /* How far it is: any thread. */
 adn_stage_view adn_stage_look(adn_stage *s);

@@ -9,7 +9,7 @@
 
 #include "core/file.h"
 
-enum { N_META = 12, META_ROOM = 40 };
+enum { N_META = 13, META_ROOM = 40 };
 
 static char *file_of(const adn_stage *s, const char *dir, const char *ending)
 {
@@ -106,6 +106,7 @@ static int state_meta(const adn_stage *s, adn_st_meta *meta, char (*text)[META_R
                  {"clock.decays", false, s->decays, 0},
                  {"clock.rereads", false, s->rereads, 0},
                  {"epoch", false, r->epoch, 0},
+                 {"epoch.is_closing", false, r->is_closing, 0},
                  {"epoch.steps", false, r->steps, 0},
                  {"epoch.loss_sum", true, 0, r->train.loss_sum},
                  {"epoch.hits", false, r->train.hits, 0},
@@ -244,7 +245,7 @@ static adn_status take_state(adn_stage *s, const adn_st_file *f, const char *pat
 {
     adn_status st;
     adn_open_row row;
-    int64_t epoch = 1;
+    int64_t epoch = 1, is_closing = 0;
 
     adn_row_open(&row, 1);
     ADN_TRY(st, meta_count(f, path, "clock.steps", &s->steps), done);
@@ -252,6 +253,7 @@ static adn_status take_state(adn_stage *s, const adn_st_file *f, const char *pat
     ADN_TRY(st, meta_count(f, path, "clock.decays", &s->decays), done);
     ADN_TRY(st, meta_count(f, path, "clock.rereads", &s->rereads), done);
     ADN_TRY(st, meta_count(f, path, "epoch", &epoch), done);
+    ADN_TRY(st, meta_count(f, path, "epoch.is_closing", &is_closing), done);
     ADN_TRY(st, meta_count(f, path, "epoch.steps", &row.steps), done);
     ADN_TRY(st, meta_real(f, path, "epoch.loss_sum", &row.train.loss_sum), done);
     ADN_TRY(st, meta_count(f, path, "epoch.hits", &row.train.hits), done);
@@ -260,6 +262,7 @@ static adn_status take_state(adn_stage *s, const adn_st_file *f, const char *pat
     ADN_TRY(st, meta_real(f, path, "epoch.test_top1", &row.test_top1), done);
     ADN_TRY(st, meta_real(f, path, "lr", &s->view.lr), done);
     row.epoch = (int)epoch;
+    row.is_closing = is_closing != 0;
     s->row = row;
     s->view.steps = s->steps;
     s->view.samples = s->samples;
