@@ -212,7 +212,8 @@ adn_status adn_config_load(const char *path, const char *const *overrides, int n
                            adn_config **out) ADN_MUST_USE;
 void adn_config_free(adn_config *conf); /* takes NULL */
 
-/* How many units the net has, and how many blocks mode and cuts make of them (bp: one). */
+/* How many units the net has, and how many blocks mode and cuts make of them (bp: one). Automatic
+ * cuts make as many as `blocks` has entries; 0: it has none, the plan chooses. */
 int adn_config_units(const adn_config *conf);
 int adn_config_blocks(const adn_config *conf);
 

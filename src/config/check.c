@@ -96,7 +96,7 @@ static void check_cuts(adn_config *conf)
     const adn_model_conf *m = &conf->model;
     int n = adn_config_units(conf);
 
-    if (m->cuts_kind != ADN_CUTS_LIST && n > ADN_MAX_SECTIONS && conf->mode != ADN_MODE_BP)
+    if (m->cuts_kind == ADN_CUTS_EVERY && n > ADN_MAX_SECTIONS && conf->mode != ADN_MODE_BP)
         (void)adn_config_error(adn_config_node(conf, "model.cuts"),
                                "'model.cuts: every' makes %d blocks: at most %d", n,
                                ADN_MAX_SECTIONS);
@@ -119,20 +119,26 @@ static void check_cuts(adn_config *conf)
 
 static void check_blocks(adn_config *conf)
 {
-    int n = adn_config_blocks(conf), last = conf->n_block - 1;
+    int n = adn_config_blocks(conf), n_unit = adn_config_units(conf);
+    bool is_auto = conf->model.cuts_kind == ADN_CUTS_AUTO;
     char path[64];
 
-    if (conf->mode == ADN_MODE_BP || conf->n_block == 0 || conf->n_block == n) return;
+    if (conf->mode == ADN_MODE_BP || conf->n_block == 0) return;
+    if (is_auto ? conf->n_block <= n_unit : conf->n_block == n) return;
     const adn_node *node = adn_config_node(conf, "blocks");
     if (adn_config_find(conf, "blocks") ==
         NULL) { /* grown by arguments: the one that went too far */
-        snprintf(path, sizeof(path), "blocks[%d].threads", last);
-        if (!adn_config_is_given(conf, path))
-            snprintf(path, sizeof(path), "blocks[%d].device", last);
-        node = adn_config_node(conf, path);
+        snprintf(path, sizeof(path), "blocks[%d]", conf->n_block - 1);
+        const adn_setting *given = adn_config_given_in(conf, path);
+        if (given != NULL) node = given->node;
     }
-    (void)adn_config_error(node, "'blocks' has %d entries, the cuts make %d block%s", conf->n_block,
-                           n, n == 1 ? "" : "s");
+    if (is_auto)
+        (void)adn_config_error(
+            node, "'blocks' has %d entries: %s has %d units, so there are at most %d blocks",
+            conf->n_block, conf->model.name != NULL ? conf->model.name : "the net", n_unit, n_unit);
+    else
+        (void)adn_config_error(node, "'blocks' has %d entries, the cuts make %d block%s",
+                               conf->n_block, n, n == 1 ? "" : "s");
 }
 
 static void check_schedule(adn_config *conf)
@@ -152,7 +158,9 @@ static void check_schedule(adn_config *conf)
     }
     if (!adn_config_is_sure(conf, "until")) return;
     bool is_annealed = s->kind == ADN_SCHED_LINEAR || s->kind == ADN_SCHED_COSINE;
-    if (is_annealed && conf->until.unit == ADN_SECONDS)
+    bool is_timed = conf->until.unit == ADN_SECONDS; /* modelled time repeats, a clock does not */
+    if (is_annealed && is_timed && conf->schedule != ADN_SCHEDULE_VIRTUAL &&
+        adn_config_is_sure(conf, "schedule"))
         (void)adn_config_error(
             kind, "a schedule that ends at 'until' needs it in epochs or steps, not in time");
     else if (s->warmup.value > 0 && s->warmup.unit == conf->until.unit &&
@@ -167,14 +175,18 @@ adn_status adn_config_check(adn_config *conf)
 
     check_name(conf);
     check_data(conf);
-    int before = conf->origins->n_error;
+    int before = conf->origins->n_error, n_block = 0;
     check_units(conf);
     if (conf->origins->n_error == before && adn_config_is_sure(conf, "model")) {
         check_cuts(conf);
         if (conf->origins->n_error == before && adn_config_is_sure(conf, "mode") &&
-            adn_config_is_sure(conf, "blocks"))
+            adn_config_is_sure(conf, "blocks")) {
             check_blocks(conf);
+            n_block = adn_config_blocks(conf);
+        }
     }
+    adn_config_check_edges(conf);
+    adn_config_check_chaos(conf, n_block);
     if (adn_config_is_sure(conf, "optim.schedule")) check_schedule(conf);
     if (adn_config_is_sure(conf, "optim.nesterov") && adn_config_is_sure(conf, "optim.momentum") &&
         o->nesterov && o->momentum == 0)

@@ -120,7 +120,7 @@ static void add_list(adn_text *t, const adn_config *conf, const adn_key *list, c
                      int indent)
 {
     int n = count_entries(conf, list);
-    bool is_units = list->element == sizeof(adn_unit_conf);
+    bool is_units = strcmp(list->path, "model.units") == 0;
 
     if (n == 0) return;
     adn_text_add(t, "%s%*s%s:\n", is_live(conf, list->path) ? "" : "# ", indent, "", name);
@@ -186,9 +186,6 @@ static void add_json(adn_json *j, const char *key, const adn_key *row, const cha
             adn_json_number(j, key, number);
     } else if (row->type == ADN_KEY_BOOL) {
         adn_json_bool(j, key, strcmp(value, "true") == 0);
-    } else if (strcmp(value, "{}") == 0) {
-        adn_json_open(j, key, '{');
-        adn_json_close(j, '}');
     } else {
         adn_json_string(j, key, value);
     }

@@ -55,9 +55,11 @@ void adn_schema_expects(const adn_key *key, adn_text *t)
         adn_text_add(t, "}");
         break;
     case ADN_KEY_SECTIONS:
-        adn_text_add(t, "a list of sections, such as [{...}, {...}]");
+        adn_text_add(t, key->takes_one ? "a section, or a list of such: [{...}, {...}]"
+                                       : "a list of sections, such as [{...}, {...}]");
         break;
     case ADN_KEY_WORD:
+    case ADN_KEY_FLAG:
     case ADN_KEY_NAME:
         add_words(key, true, t);
         break;
@@ -81,8 +83,12 @@ void adn_schema_expects(const adn_key *key, adn_text *t)
         break;
     case ADN_KEY_DURATION:
     case ADN_KEY_SECONDS:
-        adn_text_add(t, "a number %s 0 with a unit: ", key->is_lo_open ? "above" : "from");
+        adn_text_add(t, "a number %s 0 with a unit: %s", key->is_lo_open ? "above" : "from",
+                     key->type == ADN_KEY_SECONDS ? "ms, " : "");
         add_units(key, t);
+        break;
+    case ADN_KEY_BITRATE:
+        adn_text_add(t, "a number above 0 with a unit: kb/s, Mb/s or Gb/s; or inf");
         break;
     case ADN_KEY_AUGMENT:
         adn_text_add(t, "a list of crop N, flip, cutout N");
@@ -92,7 +98,7 @@ void adn_schema_expects(const adn_key *key, adn_text *t)
         add_range(key, t);
         break;
     case ADN_KEY_CUTS:
-        adn_text_add(t, "every, or a list of units such as [2, 4]");
+        adn_text_add(t, "every, auto, or a list of units such as [2, 4]");
         break;
     case ADN_KEY_TIMES:
         adn_text_add(t, "a list such as [30ep, 40ep], in ");

@@ -18,6 +18,7 @@ int adn_config_units(const adn_config *conf)
 int adn_config_blocks(const adn_config *conf)
 {
     if (conf->mode == ADN_MODE_BP) return 1;
+    if (conf->model.cuts_kind == ADN_CUTS_AUTO) return conf->n_block;
     return conf->model.cuts_kind == ADN_CUTS_LIST ? conf->model.n_cut + 1 : adn_config_units(conf);
 }
 
@@ -132,6 +133,7 @@ adn_status adn_config_finish(adn_config *conf)
         adn_config_is_sure(conf, "model"))
         ADN_TRY(st, adn_config_grow(conf, adn_schema_find("blocks"), n), fail);
     finish_heads(conf);
+    ADN_TRY(st, adn_config_finish_edges(conf), fail);
     return ADN_OK;
 fail:
     return st;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    MAX_ITEMS = 255 /* cuts of 256 blocks */,
+    MAX_ITEMS = ADN_MAX_SECTIONS - 1 /* cuts of as many blocks */,
     MAX_AUGMENT = 16 /* a draw's counter holds sample x 16 + transform */
 };
 
@@ -111,7 +111,7 @@ static adn_status read_no_decay(adn_value *v)
     return ADN_OK;
 }
 
-/* auto for mean and std, every for cuts; false: something else stands there. */
+/* auto for mean and std, every or auto for cuts; false: something else stands there. */
 static bool take_word(adn_value *v, adn_status *st)
 {
     const adn_node *node = v->node;

@@ -28,6 +28,15 @@ static bool is_around(const char *path, const char *inner)
     return n == 0 || (strncmp(path, inner, n) == 0 && strchr(".[", inner[n]) != NULL);
 }
 
+const adn_setting *adn_config_given_in(const adn_config *conf, const char *path)
+{
+    for (const adn_setting *s = conf->origins->settings; s != NULL; s = s->next)
+        if (is_around(path, s->path) &&
+            (s->origin == ADN_FROM_FILE || s->origin == ADN_FROM_ARGUMENT))
+            return s;
+    return NULL;
+}
+
 bool adn_config_is_sure(const adn_config *conf, const char *path)
 {
     for (const adn_setting *s = conf->origins->settings; s != NULL; s = s->next)

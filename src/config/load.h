@@ -56,7 +56,9 @@ adn_status adn_config_read_defaults(adn_config *conf, const char *prefix,
 /* Makes a list of sections n entries long, new ones with their defaults. */
 adn_status adn_config_grow(adn_config *conf, const adn_key *list, int n) ADN_MUST_USE;
 int adn_config_count(const adn_config *conf, const adn_key *list);
-enum { ADN_MAX_SECTIONS = 256 }; /* entries of a list of sections */
+/* The first setting that was given at or inside `path`: what a message about the whole points to.
+ * NULL: none. */
+const adn_setting *adn_config_given_in(const adn_config *conf, const char *path);
 /* override.c: one "key=value". */
 adn_status adn_config_override(adn_config *conf, const char *argument) ADN_MUST_USE;
 
@@ -83,6 +85,7 @@ adn_status adn_value_int(const adn_value *v, const adn_node *node, int64_t lo, i
 adn_status adn_value_real(const adn_value *v, const adn_node *node, double *out) ADN_MUST_USE;
 adn_status adn_value_duration(const adn_value *v, const adn_node *node, adn_duration *out,
                               adn_text *canon) ADN_MUST_USE;
+adn_status adn_value_bitrate(adn_value *v, double *out) ADN_MUST_USE;
 /* What is wrong with a decimal number; NULL: nothing, and *out is it. */
 const char *adn_number_fault(const char *s, double *out);
 
@@ -91,6 +94,12 @@ const char *adn_number_fault(const char *s, double *out);
 adn_status adn_config_finish(adn_config *conf) ADN_MUST_USE;
 /* check.c: what the keys say about each other; errors and warnings are said. */
 adn_status adn_config_check(adn_config *conf) ADN_MUST_USE;
+/* edges.c: what `auto` became and what each block's own edge is; and what such keys say about each
+ * other. */
+adn_status adn_config_finish_edges(adn_config *conf) ADN_MUST_USE;
+void adn_config_check_edges(const adn_config *conf);
+/* chaos.c: n_block 0: not known. */
+void adn_config_check_chaos(const adn_config *conf, int n_block);
 /* unused.c: marks the keys that this configuration does not read, and warns of those that were
  * given. */
 void adn_config_mark_unused(adn_config *conf);

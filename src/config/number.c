@@ -92,51 +92,100 @@ adn_status adn_value_real(const adn_value *v, const adn_node *node, double *out)
     return ADN_OK;
 }
 
-adn_status adn_value_duration(const adn_value *v, const adn_node *node, adn_duration *out,
-                              adn_text *canon)
+/* The number that the node begins with; *unit is the text behind it. */
+static adn_status read_measure(const adn_value *v, const adn_node *node, double *value,
+                               const char **unit)
 {
-    static const struct {
-        const char *unit;
-        adn_time_unit kind;
-        double factor;
-    } units[] = {{"ep", ADN_EPOCHS, 1},
-                 {"st", ADN_STEPS, 1},
-                 {"s", ADN_SECONDS, 1},
-                 {"min", ADN_SECONDS, 60},
-                 {"h", ADN_SECONDS, 3600}};
     char number[64];
     const char *fault;
-    double value = 0;
 
     if (node->kind != ADN_NODE_SCALAR) return adn_value_refuse(v, node, NULL);
-    if ((v->key->units & (1u << ADN_NEVER)) && strcmp(node->text, "inf") == 0) {
-        *out = (adn_duration){0, ADN_NEVER};
-        adn_text_add(canon, "inf");
-        return ADN_OK;
-    }
     const char *end = number_end(node->text, &fault);
     if (end == NULL) return adn_value_refuse(v, node, fault);
     if (*end == '\0') return adn_value_refuse(v, node, "no unit");
     if ((size_t)(end - node->text) >= sizeof(number)) return adn_value_refuse(v, node, "too long");
     memcpy(number, node->text, (size_t)(end - node->text));
     number[end - node->text] = '\0';
-    fault = adn_number_fault(number, &value);
+    fault = adn_number_fault(number, value);
     if (fault != NULL) return adn_value_refuse(v, node, fault);
+    *value = *value == 0 ? 0 : *value; /* no -0 */
+    *unit = end;
+    return ADN_OK;
+}
+
+static bool is_in_range(const adn_key *key, double value)
+{
+    return value >= 0 && (value > 0 || !key->is_lo_open) && value <= 1e9;
+}
+
+static void add_measure(adn_text *canon, double value, const char *unit)
+{
+    if (value == floor(value)) /* 2000st, never 2e+03st */
+        adn_text_add(canon, "%.0f", value);
+    else
+        adn_text_number(canon, value);
+    adn_text_add(canon, "%s", unit);
+}
+
+adn_status adn_value_duration(const adn_value *v, const adn_node *node, adn_duration *out,
+                              adn_text *canon)
+{
+    static const struct {
+        const char *unit;
+        adn_time_unit kind;
+        double factor, divisor; /* 9ms is 9 / 1000, which 9 * 0.001 is not */
+    } units[] = {{"ep", ADN_EPOCHS, 1, 1},     {"st", ADN_STEPS, 1, 1},
+                 {"ms", ADN_SECONDS, 1, 1000}, {"s", ADN_SECONDS, 1, 1},
+                 {"min", ADN_SECONDS, 60, 1},  {"h", ADN_SECONDS, 3600, 1}};
+    const char *unit;
+    double value = 0;
+
+    if (node->kind == ADN_NODE_SCALAR && (v->key->units & (1u << ADN_NEVER)) &&
+        strcmp(node->text, "inf") == 0) {
+        *out = (adn_duration){0, ADN_NEVER};
+        adn_text_add(canon, "inf");
+        return ADN_OK;
+    }
+    adn_status st = read_measure(v, node, &value, &unit);
+    if (st != ADN_OK) return st;
     for (size_t i = 0; i < ADN_COUNT(units); i++) {
-        if (strcmp(end, units[i].unit) != 0) continue;
-        if (!(v->key->units & (1u << units[i].kind)))
+        if (strcmp(unit, units[i].unit) != 0) continue;
+        bool is_short = units[i].divisor > 1; /* no use for the length of a run */
+        if (!(v->key->units & (1u << units[i].kind)) ||
+            (is_short && v->key->type != ADN_KEY_SECONDS))
             return adn_value_refuse(v, node, "another unit");
-        if (value < 0 || (value == 0 && v->key->is_lo_open) || value > 1e9)
-            return adn_value_refuse(v, node, "out of range");
+        if (!is_in_range(v->key, value)) return adn_value_refuse(v, node, "out of range");
         if (units[i].kind == ADN_STEPS && value != floor(value))
             return adn_value_refuse(v, node, "steps are whole");
-        *out = (adn_duration){(value == 0 ? 0 : value) * units[i].factor, units[i].kind};
-        if (value == floor(value)) /* 2000st, never 2e+03st */
-            adn_text_add(canon, "%.0f", value == 0 ? 0 : value);
-        else
-            adn_text_number(canon, value);
-        adn_text_add(canon, "%s", end);
+        *out = (adn_duration){value * units[i].factor / units[i].divisor, units[i].kind};
+        add_measure(canon, value, unit);
         return ADN_OK;
     }
     return adn_value_refuse(v, node, "unknown unit");
+}
+
+adn_status adn_value_bitrate(adn_value *v, double *out)
+{
+    static const struct {
+        const char *unit;
+        double bits;
+    } units[] = {{"kb/s", 1e3}, {"Mb/s", 1e6}, {"Gb/s", 1e9}};
+    const char *unit;
+    double value = 0;
+
+    if (v->node->kind == ADN_NODE_SCALAR && strcmp(v->node->text, "inf") == 0) {
+        *out = 0;
+        adn_text_add(&v->canon, "inf");
+        return ADN_OK;
+    }
+    adn_status st = read_measure(v, v->node, &value, &unit);
+    if (st != ADN_OK) return st;
+    for (size_t i = 0; i < ADN_COUNT(units); i++) {
+        if (strcmp(unit, units[i].unit) != 0) continue;
+        if (!is_in_range(v->key, value)) return adn_value_refuse(v, v->node, "out of range");
+        *out = value * units[i].bits;
+        add_measure(&v->canon, value, unit);
+        return ADN_OK;
+    }
+    return adn_value_refuse(v, v->node, "unknown unit");
 }

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Words, dots, and indices of one to three digits in brackets. */
+/* Words, dots, and indices of one to four digits in brackets. */
 static bool is_path(const char *s)
 {
     if (!isalpha((unsigned char)*s)) return false;
     for (; *s != '\0'; s++) {
         if (*s == '[') {
             size_t digits = strspn(s + 1, "0123456789");
-            if (digits < 1 || digits > 3 || s[digits + 1] != ']') return false;
+            if (digits < 1 || digits > 4 || s[digits + 1] != ']') return false;
             s += digits + 1;
             if (s[1] != '\0' && s[1] != '.') return false;
         } else if (*s == '.' ? !isalpha((unsigned char)s[1])
@@ -57,7 +57,23 @@ static adn_status explain_unknown(adn_config *conf, const adn_source *src, const
     }
 }
 
-/* Makes sure that the list entry the path names is there: blocks grow, units do not. */
+/* "chaos.slow.factor" to "chaos.slow[0].factor": of the one entry of a list that takes one section
+ * as such. Leaves other paths alone, and those of lists with more entries. */
+static adn_status name_entry(adn_config *conf, char **path)
+{
+    for (int i = 0; i < adn_schema_n; i++) {
+        const adn_key *list = &adn_schema[i];
+        size_t n = strlen(list->path);
+        if (!list->takes_one || strncmp(*path, list->path, n) != 0 || (*path)[n] != '.' ||
+            adn_config_count(conf, list) > 1)
+            continue;
+        *path = adn_pool_format(&conf->origins->pool, "%s[0]%s", list->path, *path + n);
+        return *path == NULL ? ADN_NOMEM : ADN_OK;
+    }
+    return ADN_OK;
+}
+
+/* Makes sure that the list entry the path names is there: units alone do not grow. */
 static adn_status reach_entry(adn_config *conf, const adn_source *src, const char *path)
 {
     const char *open = strchr(path, '[');
@@ -67,7 +83,7 @@ static adn_status reach_entry(adn_config *conf, const adn_source *src, const cha
     const adn_key *list = adn_schema_find(stem);
     int i = atoi(open + 1), n = adn_config_count(conf, list);
     if (i < n) return ADN_OK;
-    if (strcmp(stem, "blocks") != 0)
+    if (strcmp(stem, "model.units") == 0)
         return adn_config_error(&src->whole, "'%s' has %d entries, counted from 0", stem, n);
     if (i >= ADN_MAX_SECTIONS)
         return adn_config_error(&src->whole, "'%s' has at most %d entries", stem, ADN_MAX_SECTIONS);
@@ -94,6 +110,7 @@ adn_status adn_config_override(adn_config *conf, const char *argument)
         return adn_config_error(
             &src->whole, "'%s' is no key, such as optim.lr or blocks[0].threads", adn_show(path).s);
 
+    ADN_TRY(st, name_entry(conf, &path), fail);
     const adn_key *key = adn_schema_find(path);
     size_t n = strlen(path);
     bool is_entry = path[n - 1] == ']' && (key == NULL || key->type != ADN_KEY_SECTION);

@@ -9,6 +9,8 @@
 #define AT_AUTO(field) .at_auto = offsetof(adn_config, field)
 #define UNIT(field)    .has_field = true, .at = offsetof(adn_unit_conf, field)
 #define BLOCK(field)   .has_field = true, .at = offsetof(adn_block_conf, field)
+#define SLOW(field)    .has_field = true, .at = offsetof(adn_slow_conf, field)
+#define LINK(field)    .has_field = true, .at = offsetof(adn_link_conf, field)
 #define FROM(a, b)     .lo = (a), .hi = (b)
 #define WORDS(...)                                                                                 \
     .words = (const adn_word[])                                                                    \
@@ -26,9 +28,9 @@
     {                                                                                              \
         word, 0, true, 0                                                                           \
     }
-#define ASYNC_ONLY(word)                                                                           \
+#define ASYNC_ONLY(word, value)                                                                    \
     {                                                                                              \
-        word, 0, false, ADN_IN_ASYNC                                                               \
+        word, value, false, ADN_IN_ASYNC                                                           \
     }
 #define EP_ST     ((1u << ADN_EPOCHS) | (1u << ADN_STEPS))
 #define EP_ST_S   (EP_ST | (1u << ADN_SECONDS))
@@ -37,6 +39,17 @@
 #define HEAD_KINDS                                                                                 \
     WORDS(NOW("linear", ADN_HEAD_LINEAR), NOW("cnn", ADN_HEAD_CNN), NOW("mlp", ADN_HEAD_MLP),      \
           NOW("mlp-sr", ADN_HEAD_MLP_SR), LATER("auglocal"))
+
+/* What `auto` stands for is edges.c's matter: it depends on the mode. */
+#define POLICIES                                                                                   \
+    WORDS(NOW("auto", 0), NOW("fifo", ADN_REPLAY_FIFO), ASYNC_ONLY("latest", ADN_REPLAY_LATEST),   \
+          ASYNC_ONLY("lifo", ADN_REPLAY_LIFO),                                                     \
+          ASYNC_ONLY("priority-lifo", ADN_REPLAY_PRIORITY_LIFO),                                   \
+          ASYNC_ONLY("priority-lifo-paper", ADN_REPLAY_PRIORITY_LIFO_PAPER),                       \
+          ASYNC_ONLY("uniform", ADN_REPLAY_UNIFORM))
+#define WHEN_FULL                                                                                  \
+    WORDS(NOW("auto", 0), NOW("block", ADN_FULL_BLOCK),                                            \
+          ASYNC_ONLY("drop_oldest", ADN_FULL_DROP_OLDEST))
 
 const adn_key adn_schema[] = {
     {"version", ADN_KEY_INT, "1", .help = "of this format; required in a file", FROM(1, 1)},
@@ -47,11 +60,16 @@ const adn_key adn_schema[] = {
     {"seed", ADN_KEY_SEED, "1", AT(seed), .help = "of initialisation, order and augmentation"},
     {"mode", ADN_KEY_WORD, "sync", AT(mode),
      WORDS(NOW("bp", ADN_MODE_BP), NOW("sync", ADN_MODE_SYNC), NOW("greedy", ADN_MODE_GREEDY),
-           LATER("async")),
-     .help = "end to end, decoupled, or block after block"},
-    {"schedule", ADN_KEY_WORD, "threads", WORDS(NOW("threads", 0), LATER("virtual")),
-     .help = "who decides which stage takes its next step"},
-    {"draw", ADN_KEY_LATER, .help = "how the virtual schedule draws: clock | random"},
+           NOW("async", ADN_MODE_ASYNC)),
+     .help = "end to end, decoupled, block after block, or decoupled without waiting"},
+    {"schedule", ADN_KEY_WORD, "threads", AT(schedule),
+     WORDS(NOW("threads", ADN_SCHEDULE_THREADS), NOW("virtual", ADN_SCHEDULE_VIRTUAL)),
+     .help = "who decides which stage takes its next step: the machine, or a modelled clock in one "
+             "thread, which repeats"},
+    {"draw", ADN_KEY_WORD, "clock", AT(draw),
+     WORDS(NOW("clock", ADN_DRAW_CLOCK), NOW("random", ADN_DRAW_RANDOM)),
+     .help = "of schedule virtual: a stage steps as soon as it can, or one is drawn at each tick, "
+             "by speed"},
     {"precision", ADN_KEY_WORD, "fp32", AT(precision),
      WORDS(NOW("fp32", ADN_PRECISION_FP32), LATER("tf32"), NOW("bf16", ADN_PRECISION_BF16)),
      .help = "of activations and their gradients; weights, statistics and losses are fp32"},
@@ -112,8 +130,10 @@ const adn_key adn_schema[] = {
     {"model.units[].repeat", ADN_KEY_INT, "1", UNIT(repeat), FROM(1, 1000), .is_quiet = true,
      .help = "so many such units; pool and stride belong to the first"},
     {"model.cuts", ADN_KEY_CUTS, "every", AT(model.cuts), AT_N(model.n_cut),
-     AT_AUTO(model.cuts_kind), FROM(1, 1e6), WORDS(NOW("every", ADN_CUTS_EVERY), LATER("auto")),
-     .modes = ADN_IN_BLOCKS, .help = "a block ends after these units (from 1)"},
+     AT_AUTO(model.cuts_kind), FROM(1, 1e6),
+     WORDS(NOW("every", ADN_CUTS_EVERY), NOW("auto", ADN_CUTS_AUTO)), .modes = ADN_IN_BLOCKS,
+     .help = "a block ends after these units (from 1); auto: blocks of like cost, as many as "
+             "`blocks` has entries"},
     {"model.init", ADN_KEY_WORD, "torch", AT(model.init),
      WORDS(NOW("torch", ADN_INIT_TORCH), NOW("kaiming", ADN_INIT_KAIMING),
            NOW("xavier", ADN_INIT_XAVIER)),
@@ -122,8 +142,9 @@ const adn_key adn_schema[] = {
      WORDS(NOW("auto", ADN_CONV_AUTO), NOW("direct", ADN_CONV_DIRECT),
            NOW("winograd", ADN_CONV_WINOGRAD)),
      .help = "3x3 of stride 1 by Winograd's transforms: where they pay, never, always"},
-    {"model.bn_reuse", ADN_KEY_LATER, "once",
-     .help = "running statistics of a re-read batch: once | every"},
+    {"model.bn_reuse", ADN_KEY_WORD, "once", AT(model.bn_reuse),
+     WORDS(NOW("once", ADN_BN_ONCE), NOW("every", ADN_BN_EVERY)), .modes = ADN_IN_ASYNC,
+     .help = "how often a batch that is learned from again counts in running statistics"},
 
     {"aux", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS,
      .help = "the heads of all blocks but the last"},
@@ -143,18 +164,17 @@ const adn_key adn_schema[] = {
     {"edge", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS, .help = "every edge between blocks"},
     {"edge.slots", ADN_KEY_INT, "8", AT(edge.slots), FROM(1, 65536), .modes = ADN_IN_BLOCKS,
      .help = "batches it holds"},
-    {"edge.policy", ADN_KEY_WORD, "fifo", .modes = ADN_IN_BLOCKS,
-     WORDS(NOW("fifo", 0), ASYNC_ONLY("latest"), ASYNC_ONLY("lifo"), ASYNC_ONLY("priority-lifo"),
-           ASYNC_ONLY("priority-lifo-paper"), ASYNC_ONLY("uniform")),
-     .help = "which slot is read next"},
-    {"edge.when_full", ADN_KEY_WORD, "block", WORDS(NOW("block", 0), ASYNC_ONLY("drop_oldest")),
-     .modes = ADN_IN_BLOCKS, .help = "what the producer does"},
-    {"edge.max_reuse", ADN_KEY_INT, "inf", FROM(1, 1e9), WORDS(NOW("inf", 0)),
-     .modes = ADN_IN_ASYNC, .help = "reads of a slot in all"},
-    {"edge.max_age", ADN_KEY_INT, "inf", FROM(1, 1e9), WORDS(NOW("inf", 0)), .modes = ADN_IN_ASYNC,
-     .help = "of a slot, in producer steps"},
-    {"edge.emit", ADN_KEY_WORD, "every", WORDS(NOW("every", 0), NOW("fresh", 1)),
-     .modes = ADN_IN_ASYNC, .help = "whether re-read batches are emitted too"},
+    {"edge.policy", ADN_KEY_WORD, "auto", AT(edge.policy), POLICIES, .modes = ADN_IN_BLOCKS,
+     .help = "which batch is read next; auto: priority-lifo in async, else fifo"},
+    {"edge.when_full", ADN_KEY_WORD, "auto", AT(edge.when_full), WHEN_FULL, .modes = ADN_IN_BLOCKS,
+     .help = "what the producer does; auto: block with fifo, else drop_oldest"},
+    {"edge.max_reuse", ADN_KEY_INT, "inf", AT(edge.max_reuse), FROM(1, 1e9), WORDS(NOW("inf", 0)),
+     .modes = ADN_IN_ASYNC, .help = "reads of a batch in all"},
+    {"edge.max_age", ADN_KEY_INT, "inf", AT(edge.max_age), FROM(1, 1e9), WORDS(NOW("inf", 0)),
+     .modes = ADN_IN_ASYNC, .help = "of a batch that may be read, in producer steps"},
+    {"edge.emit", ADN_KEY_FLAG, "every", AT(edge.emit_fresh),
+     WORDS(NOW("every", false), NOW("fresh", true)), .modes = ADN_IN_ASYNC,
+     .help = "whether the producer emits re-read batches too"},
     {"edge.link", ADN_KEY_LATER, "auto", .modes = ADN_IN_BLOCKS, .help = "auto | copy | nccl"},
     {"edge.place", ADN_KEY_LATER, "device", .modes = ADN_IN_BLOCKS,
      .help = "of the slots: device | pinned | file"},
@@ -183,8 +203,21 @@ const adn_key adn_schema[] = {
      .is_quiet = true, .help = "as in aux"},
     {"blocks[].aux.label_smoothing", ADN_KEY_REAL, BLOCK(aux.label_smoothing), FROM(0, 1),
      .is_hi_open = true, .modes = ADN_IN_BLOCKS, .is_quiet = true, .help = "as in aux"},
-    {"blocks[].edge", ADN_KEY_LATER,
-     .help = "the edge into this block: its keys go before those of edge"},
+    {"blocks[].edge", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS,
+     .help = "the edge into this block (from the second on): its keys go before those of edge"},
+    {"blocks[].edge.slots", ADN_KEY_INT, BLOCK(edge.slots), FROM(1, 65536), .modes = ADN_IN_BLOCKS,
+     .is_quiet = true, .help = "as in edge"},
+    {"blocks[].edge.policy", ADN_KEY_WORD, BLOCK(edge.policy), POLICIES, .modes = ADN_IN_BLOCKS,
+     .is_quiet = true, .help = "as in edge"},
+    {"blocks[].edge.when_full", ADN_KEY_WORD, BLOCK(edge.when_full), WHEN_FULL,
+     .modes = ADN_IN_BLOCKS, .is_quiet = true, .help = "as in edge"},
+    {"blocks[].edge.max_reuse", ADN_KEY_INT, BLOCK(edge.max_reuse), FROM(1, 1e9),
+     WORDS(NOW("inf", 0)), .modes = ADN_IN_ASYNC, .is_quiet = true, .help = "as in edge"},
+    {"blocks[].edge.max_age", ADN_KEY_INT, BLOCK(edge.max_age), FROM(1, 1e9), WORDS(NOW("inf", 0)),
+     .modes = ADN_IN_ASYNC, .is_quiet = true, .help = "as in edge"},
+    {"blocks[].edge.emit", ADN_KEY_FLAG, BLOCK(edge.emit_fresh),
+     WORDS(NOW("every", false), NOW("fresh", true)), .modes = ADN_IN_ASYNC, .is_quiet = true,
+     .help = "as in edge"},
     {"replicas", ADN_KEY_LATER, "1", .help = "of the whole pipeline"},
 
     {"optim", ADN_KEY_SECTION, .help = "how each stage learns"},
@@ -217,10 +250,46 @@ const adn_key adn_schema[] = {
      .help = "at each decay of step and multistep"},
     {"optim.clip_norm", ADN_KEY_LATER, "inf", .help = "largest norm of a stage's gradient"},
 
-    {"clock", ADN_KEY_LATER, "fresh", .help = "what a stage's clock counts: fresh | own_steps"},
-    {"after_end", ADN_KEY_LATER, "eval_forward",
-     .help = "a stage that is done: eval_forward | stop"},
-    {"chaos", ADN_KEY_LATER, "{}", .help = "slow blocks and bad links, made on purpose"},
+    {"clock", ADN_KEY_WORD, "fresh", AT(clock),
+     WORDS(NOW("fresh", ADN_CLOCK_FRESH), NOW("own_steps", ADN_CLOCK_OWN_STEPS)),
+     .modes = ADN_IN_ASYNC,
+     .help = "what a stage's clock counts: what it has not learned from before, or every update"},
+    {"after_end", ADN_KEY_WORD, "eval_forward", AT(after_end),
+     WORDS(NOW("eval_forward", ADN_AFTER_EVAL_FORWARD), NOW("stop", ADN_AFTER_STOP)),
+     .modes = ADN_IN_ASYNC, .help = "a stage that is done feeds the next one on, or stops"},
+    {"chaos", ADN_KEY_SECTION,
+     .help = "the modelled times of schedule virtual; slow blocks and bad links, made on purpose"},
+    {"chaos.step", ADN_KEY_SECONDS, "1s", AT(chaos.step_s), FROM(0, 1e9), .is_lo_open = true,
+     .units = 1u << ADN_SECONDS,
+     .help = "of schedule virtual: time of a step, the mean over all blocks, before slow"},
+    {"chaos.cost", ADN_KEY_WORD, "equal", AT(chaos.cost),
+     WORDS(NOW("equal", ADN_COST_EQUAL), NOW("macs", ADN_COST_MACS)),
+     .help = "of schedule virtual: the same time for each block, or by its multiply-adds"},
+    {"chaos.spread", ADN_KEY_REAL, "0", AT(chaos.spread), FROM(0, 1), .is_hi_open = true,
+     .help =
+         "of schedule virtual: each step takes from 1 - spread to 1 + spread of its time, drawn"},
+    {"chaos.slow", ADN_KEY_SECTIONS, AT(chaos.slow), AT_N(chaos.n_slow),
+     .element = sizeof(adn_slow_conf), .takes_one = true, .modes = ADN_IN_BLOCKS,
+     .help = "blocks made slower, such as {block: 2, factor: 1.5}"},
+    {"chaos.slow[].block", ADN_KEY_INT, SLOW(block), FROM(0, ADN_MAX_SECTIONS - 1),
+     .modes = ADN_IN_BLOCKS, .help = "counted from 0"},
+    {"chaos.slow[].factor", ADN_KEY_REAL, SLOW(factor), FROM(0, 1e6), .is_lo_open = true,
+     .modes = ADN_IN_BLOCKS,
+     .help = "its steps take so many times as long; below 1, of schedule virtual alone: faster"},
+    {"chaos.link", ADN_KEY_SECTIONS, AT(chaos.links), AT_N(chaos.n_link),
+     .element = sizeof(adn_link_conf), .takes_one = true, .modes = ADN_IN_BLOCKS,
+     .help =
+         "of schedule virtual: edges made worse, such as {edge: 1, delay: 5ms, bandwidth: 1Gb/s, "
+         "loss: 0.01}"},
+    {"chaos.link[].edge", ADN_KEY_INT, LINK(edge), FROM(1, ADN_MAX_SECTIONS - 1),
+     .modes = ADN_IN_BLOCKS, .help = "into this block, from 1: the loader's is not modelled"},
+    {"chaos.link[].delay", ADN_KEY_SECONDS, "0s", LINK(delay_s), FROM(0, 1e9),
+     .units = 1u << ADN_SECONDS, .modes = ADN_IN_BLOCKS,
+     .help = "from the end of the producer's step until the batch is there"},
+    {"chaos.link[].bandwidth", ADN_KEY_BITRATE, "inf", LINK(bandwidth), .is_lo_open = true,
+     .modes = ADN_IN_BLOCKS, .help = "batches go one after another"},
+    {"chaos.link[].loss", ADN_KEY_REAL, "0", LINK(loss), FROM(0, 1), .modes = ADN_IN_BLOCKS,
+     .help = "probability that a batch is lost on the way"},
     {"eval", ADN_KEY_SECTION, .help = "test passes"},
     {"eval.every", ADN_KEY_DURATION, "1ep", AT(eval_every), FROM(0, 1e9), .is_lo_open = true,
      .units = EP_ST_INF, .help = "between test passes; inf: only at the end"},

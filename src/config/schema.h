@@ -17,15 +17,17 @@ typedef enum adn_key_type {
     ADN_KEY_TEXT,     /* const char * */
     ADN_KEY_PATH,     /* const char *: relative to the file it stands in */
     ADN_KEY_BOOL,
+    ADN_KEY_FLAG,     /* bool: one of two words */
     ADN_KEY_INT,      /* int in range, or one of the words */
     ADN_KEY_SEED,     /* uint64_t */
     ADN_KEY_REAL,     /* double in range, or one of the words */
     ADN_KEY_DURATION, /* adn_duration in one of the units, or the word inf */
-    ADN_KEY_SECONDS,  /* double, of s, min or h */
+    ADN_KEY_SECONDS,  /* double, of ms, s, min or h */
+    ADN_KEY_BITRATE,  /* double, bits a second of kb/s, Mb/s or Gb/s; inf is 0 */
     ADN_KEY_AUGMENT,  /* [crop 4, flip]: adn_aug_conf pointer, count at `at_n` */
     ADN_KEY_CHANNELS, /* auto, or a number a channel: double array, count at `at_n`, bool auto at
                          `at_auto` */
-    ADN_KEY_CUTS,     /* every, or [2, 4]: int pointer, count at `at_n`, kind at `at_auto` */
+    ADN_KEY_CUTS,     /* every, auto, or [2, 4]: int pointer, count at `at_n`, kind at `at_auto` */
     ADN_KEY_TIMES,    /* [15ep, 30ep]: adn_duration pointer, count at `at_n` */
     ADN_KEY_NO_DECAY, /* of bias, norm: bool at `at`, bool at `at_n` */
     ADN_KEY_DEVICE,   /* auto | cpu | cpu:0-3: const char *, first core at `at_n`, last at `at_auto`
@@ -63,7 +65,10 @@ typedef struct adn_key {
     bool has_field;
     size_t at, at_n, at_auto; /* in adn_config; in its element for keys with [] */
     size_t element;           /* bytes of one entry of ADN_KEY_SECTIONS */
+    bool takes_one;           /* of ADN_KEY_SECTIONS: one section is a list of one */
 } adn_key;
+
+enum { ADN_MAX_SECTIONS = 1024 }; /* entries of a list of sections: hundreds of stages, and room */
 
 extern const adn_key adn_schema[];
 extern const int adn_schema_n;

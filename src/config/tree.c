@@ -85,8 +85,8 @@ static adn_status read_default(adn_config *conf, const adn_key *key, const char 
     if (src == NULL) return ADN_NOMEM;
     adn_source_init(src, ADN_FROM_DEFAULT, conf->path, key->def, strlen(key->def),
                     &conf->origins->n_error);
-    adn_status st = strchr("[{", key->def[0]) != NULL ? adn_yaml_parse(src, pool, &node)
-                                                      : adn_yaml_scalar(src, pool, &node);
+    adn_status st =
+        key->def[0] == '[' ? adn_yaml_parse(src, pool, &node) : adn_yaml_scalar(src, pool, &node);
     if (st == ADN_OK)
         st = key->is_quiet ? read_value(conf, key, path, node, &text)
                            : adn_config_read_leaf(conf, key, path, node);
@@ -173,13 +173,26 @@ adn_status adn_config_unknown(adn_config *conf, const adn_node *where, const cha
     return mark_bad(conf, section, where);
 }
 
+static adn_status read_listed(adn_config *conf, const adn_key *key, const char *list, int i,
+                              const adn_node *node)
+{
+    const char *path = adn_pool_format(&conf->origins->pool, "%s[%d]", list, i);
+
+    if (path == NULL || adn_config_set(conf, path, key, node, NULL) == NULL) return ADN_NOMEM;
+    if (node->kind == ADN_NODE_MAP) return adn_config_read_map(conf, node, path);
+    (void)adn_config_error(node, "'%s' must be a section of keys", path);
+    return mark_bad(conf, path, node);
+}
+
+/* A list of sections; or one, which is a list of one. */
 static adn_status read_sections(adn_config *conf, const adn_key *key, const char *path,
                                 const adn_node *node)
 {
     adn_status st, bad = ADN_OK;
+    bool is_one = node->kind == ADN_NODE_MAP;
     int i = 0;
 
-    if (node->n_item > ADN_MAX_SECTIONS) {
+    if (!is_one && node->n_item > ADN_MAX_SECTIONS) {
         (void)adn_config_error(node, "'%s' has %d entries: expected at most %d", path, node->n_item,
                                ADN_MAX_SECTIONS);
         return mark_bad(conf, path, node);
@@ -187,17 +200,10 @@ static adn_status read_sections(adn_config *conf, const adn_key *key, const char
     adn_config_unset(conf, path); /* an argument's list replaces the file's */
     *(int *)(void *)((char *)conf + key->at_n) = 0;
     if (adn_config_set(conf, path, key, node, NULL) == NULL) return ADN_NOMEM;
-    ADN_TRY(st, adn_config_grow(conf, key, node->n_item), fail);
-    for (const adn_item *item = node->items; item != NULL; item = item->next, i++) {
-        const char *entry = adn_pool_format(&conf->origins->pool, "%s[%d]", path, i);
-        if (entry == NULL || adn_config_set(conf, entry, key, item->value, NULL) == NULL)
-            return ADN_NOMEM;
-        if (item->value->kind == ADN_NODE_MAP) {
-            st = adn_config_read_map(conf, item->value, entry);
-        } else {
-            (void)adn_config_error(item->value, "'%s' must be a section of keys", entry);
-            st = mark_bad(conf, entry, item->value);
-        }
+    ADN_TRY(st, adn_config_grow(conf, key, is_one ? 1 : node->n_item), fail);
+    if (is_one) return read_listed(conf, key, path, 0, node);
+    for (const adn_item *item = node->items; item != NULL; item = item->next) {
+        st = read_listed(conf, key, path, i++, item->value);
         if (st == ADN_NOMEM) return st;
         if (st != ADN_OK) bad = st;
     }
@@ -214,7 +220,8 @@ adn_status adn_config_read_entry(adn_config *conf, const adn_key *key, const cha
 
     if (key->type != ADN_KEY_SECTION && !is_list)
         return adn_config_read_leaf(conf, key, path, node);
-    if (node->kind != (is_list ? ADN_NODE_LIST : ADN_NODE_MAP)) {
+    bool is_one = key->takes_one && node->kind == ADN_NODE_MAP;
+    if (!is_one && node->kind != (is_list ? ADN_NODE_LIST : ADN_NODE_MAP)) {
         adn_status st = adn_value_refuse(&v, node, is_list ? "no list" : "no section");
         return st == ADN_NOMEM ? st : mark_bad(conf, path, node);
     }

@@ -65,6 +65,29 @@ static void mark_schedule(const adn_config *conf)
     if (!has_steps) mark_path(conf, "optim.reset_momentum", names[kind]);
 }
 
+/* Keys of modelled time, and of links in it: the machine has its own. */
+static void mark_virtual(const adn_config *conf)
+{
+    static const char *const paths[] = {"draw", "chaos.step", "chaos.cost", "chaos.spread"};
+
+    if (conf->schedule == ADN_SCHEDULE_VIRTUAL) return;
+    for (size_t i = 0; i < ADN_COUNT(paths); i++) mark_path(conf, paths[i], "schedule threads");
+    for (adn_setting *s = conf->origins->settings; s != NULL; s = s->next)
+        if (strncmp(s->path, "chaos.link[", 11) == 0) mark(s, "schedule threads");
+}
+
+/* What stages and edges read without asking for the mode says what happens there. */
+static void forget_unused(adn_config *conf)
+{
+    if (conf->mode != ADN_MODE_ASYNC) {
+        conf->model.bn_reuse = ADN_BN_ONCE;
+        conf->clock = ADN_CLOCK_FRESH;
+        conf->after_end = ADN_AFTER_EVAL_FORWARD;
+    }
+    if (conf->mode == ADN_MODE_BP) conf->chaos.n_slow = 0;
+    if (conf->mode == ADN_MODE_BP || conf->schedule == ADN_SCHEDULE_THREADS) conf->chaos.n_link = 0;
+}
+
 void adn_config_mark_unused(adn_config *conf)
 {
     static const char *const modes[] = {"mode bp", "mode sync", "mode greedy", "mode async"};
@@ -83,6 +106,8 @@ void adn_config_mark_unused(adn_config *conf)
     if (!has_blocks) conf->n_block = 0; /* entries for the blocks of other modes */
     if (conf->mode != ADN_MODE_BP) mark_heads(conf);
     mark_schedule(conf);
+    mark_virtual(conf);
+    forget_unused(conf);
     if (conf->model.name != NULL && strncmp(conf->model.name, "resnet", 6) == 0)
         mark_path(conf, "classifier.hidden", "a ResNet");
 }

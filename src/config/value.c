@@ -66,6 +66,8 @@ static adn_status read_word(adn_value *v)
     if (w->is_later) return adn_value_later(v, v->node);
     if (v->key->type == ADN_KEY_NAME)
         *(const char **)v->field = w->word;
+    else if (v->key->type == ADN_KEY_FLAG)
+        *(bool *)v->field = w->value != 0;
     else
         *(int *)v->field = w->value;
     adn_text_add(&v->canon, "%s", w->word);
@@ -142,8 +144,6 @@ static adn_status read_later(adn_value *v)
     bool is_default =
         v->node->kind == ADN_NODE_SCALAR && def[0] != '\0' && strcmp(v->node->text, def) == 0;
 
-    if (v->node->kind == ADN_NODE_MAP && v->node->n_item == 0 && strcmp(def, "{}") == 0)
-        is_default = true;
     if (!is_default) return adn_value_later(v, v->node);
     adn_text_add(&v->canon, "%s", def);
     return ADN_OK;
@@ -156,6 +156,7 @@ adn_status adn_value_read(adn_value *v)
 
     switch (v->key->type) {
     case ADN_KEY_WORD:
+    case ADN_KEY_FLAG:
     case ADN_KEY_NAME:
         return read_word(v);
     case ADN_KEY_TEXT:
@@ -177,6 +178,8 @@ adn_status adn_value_read(adn_value *v)
         else if (st == ADN_OK)
             *(adn_duration *)v->field = time;
         return st;
+    case ADN_KEY_BITRATE:
+        return adn_value_bitrate(v, (double *)v->field);
     default:
         return adn_value_read_list(v);
     }

@@ -35,6 +35,11 @@ START_TEST(without_a_file_the_defaults_of_the_product_page_hold)
     ck_assert(c->optim.schedule.warmup.value == 0 && c->optim.schedule.n_at == 0);
     ck_assert(c->eval_every.value == 1 && c->checkpoint_every.value == 1 && c->log_every_s == 1);
     ck_assert(c->keep_last == 2 && c->keep_best == 1);
+    ck_assert(c->schedule == ADN_SCHEDULE_THREADS && c->draw == ADN_DRAW_CLOCK);
+    ck_assert(c->model.bn_reuse == ADN_BN_ONCE && c->clock == ADN_CLOCK_FRESH);
+    ck_assert(c->after_end == ADN_AFTER_EVAL_FORWARD);
+    ck_assert(c->chaos.step_s == 1 && c->chaos.cost == ADN_COST_EQUAL && c->chaos.spread == 0);
+    ck_assert(c->chaos.n_slow == 0 && c->chaos.n_link == 0);
     adn_config_free(c);
 }
 END_TEST
@@ -174,7 +179,9 @@ START_TEST(mistakes_in_arguments_name_the_argument)
         {"blocks[0]threads=1", "is no key"},
         {"blocks[4].threads=1",
          "argument 'blocks[4].threads=1': error: 'blocks' has 5 entries, the cuts make 4 blocks"},
-        {"blocks[999].threads=1", "'blocks' has at most 256 entries"},
+        {"blocks[4].edge.slots=1", "'blocks' has 5 entries, the cuts make 4 blocks"},
+        {"blocks[1024].threads=1", "'blocks' has at most 1024 entries"},
+        {"blocks[10000].threads=1", "is no key"},
         {"blocks[0].thread=1", "unknown key 'thread' in 'blocks[0]' (did you mean 'threads'?)"},
         {"model.units[0].conv=1", "'model.units' has 0 entries"},
         {"model.cuts[0]=1", "'model.cuts' has no numbered entries"},
@@ -216,10 +223,12 @@ END_TEST
 START_TEST(any_failed_allocation_gives_nomem_and_leaves_nothing)
 {
     static const char *const args[] = {"blocks[1].threads=2", "data.mean=[.5, .5, .5]",
-                                       "optim.lr=.3"};
+                                       "optim.lr=.3", "chaos.slow.factor=2"};
     const char *path = config_file("version: 1\ndata: {augment: [crop 4], root: ../x}\nmodel: "
                                    "{units: [{conv: 4, repeat: 2}, {conv: 5}]}\n"
-                                   "edge: {slots: 2, policy: lifo}\naux: {kind: cnn}\n");
+                                   "edge: {slots: 2}\naux: {kind: cnn}\nmode: async\n"
+                                   "blocks: [{}, {edge: {policy: lifo}}, {}]\n"
+                                   "chaos: {slow: {block: 1}}\n");
     int64_t live = adn_alloc_live();
     adn_config *c = NULL;
     char *text = NULL;
@@ -228,7 +237,7 @@ START_TEST(any_failed_allocation_gives_nomem_and_leaves_nothing)
 
     while (st != ADN_OK) {
         adn_alloc_fail_at(++n);
-        st = adn_config_load(path, args, 3, &c);
+        st = adn_config_load(path, args, 4, &c);
         adn_alloc_fail_at(0);
         if (st == ADN_OK) break;
         ck_assert_int_eq(st, ADN_NOMEM);

@@ -27,6 +27,40 @@ static char *bare(const char *dump)
     return out;
 }
 
+static bool is_same_edge(const adn_buffer_conf *a, const adn_buffer_conf *b)
+{
+    return a->slots == b->slots && a->policy == b->policy && a->when_full == b->when_full &&
+           a->max_reuse == b->max_reuse && a->max_age == b->max_age &&
+           a->emit_fresh == b->emit_fresh;
+}
+
+static void ck_same_async(const adn_config *a, const adn_config *b)
+{
+    const adn_chaos_conf *x = &a->chaos, *y = &b->chaos;
+
+    ck_assert(a->schedule == b->schedule && a->clock == b->clock);
+    ck_assert(a->after_end == b->after_end && a->model.bn_reuse == b->model.bn_reuse);
+    if (a->mode != ADN_MODE_BP) { /* which has neither cuts nor edges: they stand in comments */
+        ck_assert_int_eq(a->model.cuts_kind, b->model.cuts_kind);
+        ck_assert(is_same_edge(&a->edge, &b->edge));
+    }
+    for (int i = 0; i < a->n_block; i++) {
+        ck_assert(a->blocks[i].has_edge == b->blocks[i].has_edge);
+        ck_assert(is_same_edge(&a->blocks[i].edge, &b->blocks[i].edge));
+    }
+    ck_assert(a->schedule == ADN_SCHEDULE_THREADS ||
+              (a->draw == b->draw && x->step_s == y->step_s && x->cost == y->cost &&
+               x->spread == y->spread));
+    ck_assert(x->n_slow == y->n_slow && x->n_link == y->n_link);
+    for (int i = 0; i < x->n_slow; i++)
+        ck_assert(x->slow[i].block == y->slow[i].block && x->slow[i].factor == y->slow[i].factor);
+    for (int i = 0; i < x->n_link; i++) {
+        const adn_link_conf *k = &x->links[i], *l = &y->links[i];
+        ck_assert(k->edge == l->edge && k->delay_s == l->delay_s);
+        ck_assert(k->bandwidth == l->bandwidth && k->loss == l->loss);
+    }
+}
+
 static void ck_round_trip(const char *text, const char *const *arguments, int n)
 {
     char *first = NULL, *second = NULL, path[512];
@@ -65,6 +99,7 @@ static void ck_round_trip(const char *text, const char *const *arguments, int n)
         ck_assert(memcmp(&c->blocks[i].aux, &again->blocks[i].aux, sizeof(adn_head_conf)) == 0 ||
                   i == c->n_block - 1);
     }
+    ck_same_async(c, again);
     ck_assert(c->optim.lr == again->optim.lr &&
               c->optim.no_decay_norm == again->optim.no_decay_norm);
     ck_assert(c->optim.schedule.kind == again->optim.schedule.kind &&
@@ -105,6 +140,46 @@ START_TEST(a_dump_loads_again_to_the_same_configuration)
 }
 END_TEST
 
+START_TEST(a_dump_of_async_loads_again_in_each_mode)
+{
+    static const char text[] =
+        "version: 1\nmode: async\nschedule: virtual\ndraw: random\nclock: own_steps\n"
+        "after_end: stop\nmodel: {cuts: auto, bn_reuse: every}\n"
+        "edge: {slots: 30, max_age: 9, emit: fresh}\n"
+        "blocks:\n  - {}\n  - {edge: {policy: fifo, max_age: inf}}\n"
+        "  - {edge: {policy: auto, when_full: auto, max_reuse: 2}}\n"
+        "  - {edge: {policy: priority-lifo-paper, slots: 3, emit: every}}\n"
+        "chaos:\n  step: 9ms\n  cost: macs\n  spread: .25\n  slow: {block: 2, factor: 1.5}\n"
+        "  link:\n    - {edge: 1, delay: 7ms, bandwidth: 0.5Gb/s, loss: 0.01}\n    - {edge: 3}\n";
+    static const char *const threads[] = {"schedule=threads"}, *const sync[] = {"mode=sync"},
+                             *const bp[] = {"mode=bp", "schedule=threads"};
+
+    ck_round_trip(text, NULL, 0);
+    ck_round_trip(text, threads, 1);
+    ck_round_trip("version: 1\nmode: async\nedge: {policy: fifo}\n"
+                  "blocks: [{}, {edge: {policy: latest}}, {edge: {max_reuse: 1}}, {}]\n",
+                  NULL, 0);
+    ck_round_trip("version: 1\nedge: {slots: 2}\nblocks: [{}, {edge: {slots: 3, policy: auto, "
+                  "when_full: block}}, {}, {}]\nchaos: {slow: [{block: 3, factor: 2}]}\n",
+                  sync, 1);
+    ck_round_trip(text, bp, 2);
+
+    adn_config *c = config_good(text, NULL, 0); /* its block 2 says auto, block 1 follows fifo */
+    char *dump = NULL;
+    ck_assert_int_eq(adn_config_dump(c, &dump), ADN_OK);
+    static const char *const lines[] = {"\n  policy: priority-lifo                     # auto\n",
+                                        "\n      policy: priority-lifo                 # auto\n",
+                                        "\n      when_full: block                      # auto\n",
+                                        "\n  slow:\n    - block: 2 ",
+                                        "\n    - edge: 3 ",
+                                        "\n      bandwidth: 0.5Gb/s "};
+    for (size_t i = 0; i < ADN_COUNT(lines); i++)
+        ck_assert_msg(strstr(dump, lines[i]) != NULL, "%s is not in\n%s", lines[i], dump);
+    adn_free(dump);
+    adn_config_free(c);
+}
+END_TEST
+
 START_TEST(a_dump_names_the_origin_of_each_key)
 {
     static const char *const args[] = {"optim.lr=0.5"};
@@ -124,7 +199,12 @@ START_TEST(a_dump_names_the_origin_of_each_key)
         {"  - threads: 1 ", "# auto\n"},
         {"  readers: 3 ", "# auto\n"},
         {"  mean: [0.5, 0.25, 1] ", "# auto\n"},
-        {"#   max_reuse: inf ", "# default, unused in mode sync\n"}};
+        {"  policy: fifo ", "# auto\n"},
+        {"  when_full: block ", "# auto\n"},
+        {"#   max_reuse: inf ", "# default, unused in mode sync\n"},
+        {"# draw: clock ", "# default, unused in schedule threads\n"},
+        {"# clock: fresh ", "# default, unused in mode sync\n"},
+        {"#   step: 1s ", "# default, unused in schedule threads\n"}};
     for (size_t i = 0; i < ADN_COUNT(lines); i++) {
         const char *line = strstr(dump, lines[i][0]);
         ck_assert_msg(line != NULL, "%s is not in\n%s", lines[i][0], dump);
@@ -199,15 +279,22 @@ START_TEST(the_documentation_names_every_key)
 {
     static const char *const keys[] = {
         "\nmode\n",
-        "bp, sync or greedy; default sync",
+        "bp, sync, greedy or async; default sync",
         "\ndata.batch\n",
         "a whole number from 2 to 65536; default 128",
         "\nblocks[].threads\n",
-        "Not yet: async",
+        "Not yet: tf32",
         "In mode sync, greedy, async",
         "\nmodel.units[].residual\n",
         "above 0 with a unit: ep (epochs), st (steps), s, min or h; default 50ep",
-        "a number from 0 to below 1; default 0.9"};
+        "a number from 0 to below 1; default 0.9",
+        "\nblocks[].edge.policy\n",
+        "auto, block or drop_oldest; default auto",
+        "every or fresh; default every",
+        "a section, or a list of such",
+        "a number above 0 with a unit: ms, s, min or h; default 1s",
+        "a number above 0 with a unit: kb/s, Mb/s or Gb/s; or inf; default inf",
+        "every, auto, or a list of units"};
     char *text = NULL;
 
     ck_assert_int_eq(adn_config_doc(&text), ADN_OK);
@@ -252,6 +339,7 @@ int main(void)
     TCase *dumps = tcase_create("dumps");
 
     tcase_add_test(dumps, a_dump_loads_again_to_the_same_configuration);
+    tcase_add_test(dumps, a_dump_of_async_loads_again_in_each_mode);
     tcase_add_test(dumps, a_dump_names_the_origin_of_each_key);
     tcase_add_test(dumps, what_was_given_is_compared_as_sorted_lines);
     tcase_add_test(dumps, the_json_dump_has_flat_keys_with_types);

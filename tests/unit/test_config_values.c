@@ -127,6 +127,20 @@ START_TEST(ranges_are_those_of_the_table)
                                       "optim.no_decay=[bias, bias]",
                                       "optim.no_decay=[weights]",
                                       "optim.no_decay=bias",
+                                      "edge.max_reuse=0",
+                                      "edge.max_age=0",
+                                      "edge.emit=true",
+                                      "blocks[1].edge.slots=0",
+                                      "blocks[1].edge.max_age=0",
+                                      "chaos.step=0s",
+                                      "chaos.step=1ep",
+                                      "chaos.spread=1",
+                                      "chaos.spread=-.1",
+                                      "chaos.slow={block: -1, factor: 2}",
+                                      "chaos.slow={block: 1, factor: 0}",
+                                      "chaos.link={edge: 0}",
+                                      "chaos.link={edge: 1, loss: 1.01}",
+                                      "chaos.link={edge: 1, delay: -1s}",
                                       "version=2"};
     static const char *const fine[] = {"optim.momentum=0.999",
                                        "optim.weight_decay=0",
@@ -141,6 +155,14 @@ START_TEST(ranges_are_those_of_the_table)
                                        "data.mean=[0, .5, 1]",
                                        "optim.no_decay=[]",
                                        "log.every=1.5min",
+                                       "log.every=100ms",
+                                       "edge.max_reuse=1",
+                                       "edge.max_age=inf",
+                                       "edge.emit=fresh",
+                                       "chaos.spread=0.999",
+                                       "chaos.slow={block: 3, factor: 1}",
+                                       "chaos.link={edge: 3, delay: 0s, loss: 1}",
+                                       "chaos={}",
                                        "version=1"};
 
     for (size_t i = 0; i < ADN_COUNT(bad); i++) {
@@ -170,7 +192,7 @@ START_TEST(durations_carry_a_unit)
         {"5epochs", "unknown unit"}, {"5EP", "unknown unit"},      {"010ep", "a leading zero"},
         {"0x1ep", "not decimal"},    {"1e3xep", "unknown unit"},   {"nanep", "not finite"},
         {"inf", "not finite"},       {"1e300ep", "out of range"},  {"3kst", "unknown unit"},
-        {"1e999st", "not finite"}};
+        {"1e999st", "not finite"},   {"5ms", "another unit"}};
     char text[64];
 
     for (size_t i = 0; i < ADN_COUNT(fine); i++) {
@@ -192,6 +214,51 @@ START_TEST(durations_carry_a_unit)
 }
 END_TEST
 
+START_TEST(rates_carry_a_unit_of_bits_and_short_times_are_milliseconds)
+{
+    static const struct {
+        const char *text;
+        double bits;
+    } rates[] = {{"1Gb/s", 1e9},   {"0.1Gb/s", 1e8}, {"10Mb/s", 1e7},
+                 {"56kb/s", 56e3}, {"1e3kb/s", 1e6}, {"inf", 0}};
+    static const struct {
+        const char *text;
+        double seconds;
+    } delays[] = {{"9ms", 0.009}, {"0.5ms", 0.0005}, {"0ms", 0}, {"2s", 2}, {"1min", 60}};
+    static const struct {
+        const char *text, *reason;
+    } bad[] = {{"1", "no unit"},           {"Gb/s", "no number"},       {"0Gb/s", "out of range"},
+               {"-1Gb/s", "out of range"}, {"1GB/s", "unknown unit"},   {"1gb/s", "unknown unit"},
+               {"1b/s", "unknown unit"},   {"1e10Gb/s", "out of range"}};
+    char text[200];
+
+    for (size_t i = 0; i < ADN_COUNT(rates); i++) {
+        snprintf(text, sizeof(text),
+                 "version: 1\nschedule: virtual\nchaos: {link: {edge: 1, bandwidth: %s}}\n",
+                 rates[i].text);
+        adn_config *c = config_good(text, NULL, 0);
+        ck_assert_msg(c->chaos.links[0].bandwidth == rates[i].bits, "%s", text);
+        adn_config_free(c);
+    }
+    for (size_t i = 0; i < ADN_COUNT(delays); i++) {
+        snprintf(text, sizeof(text),
+                 "version: 1\nschedule: virtual\nchaos: {link: {edge: 1, delay: %s}}\n",
+                 delays[i].text);
+        adn_config *c = config_good(text, NULL, 0);
+        ck_assert_msg(c->chaos.links[0].delay_s == delays[i].seconds, "%s", text);
+        adn_config_free(c);
+    }
+    for (size_t i = 0; i < ADN_COUNT(bad); i++) {
+        snprintf(text, sizeof(text),
+                 "version: 1\nchaos:\n  link:\n    edge: 1\n    bandwidth: %s\n", bad[i].text);
+        config_refuse(text, NULL);
+        ck_says("exp.yaml:5:16: error: 'chaos.link[0].bandwidth' cannot be '");
+        ck_says(bad[i].reason);
+        ck_says("expected a number above 0 with a unit: kb/s, Mb/s or Gb/s; or inf");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config_values");
@@ -201,6 +268,7 @@ int main(void)
     tcase_add_test(tc, counts_are_whole_and_in_range);
     tcase_add_test(tc, ranges_are_those_of_the_table);
     tcase_add_test(tc, durations_carry_a_unit);
+    tcase_add_test(tc, rates_carry_a_unit_of_bits_and_short_times_are_milliseconds);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);
 }
