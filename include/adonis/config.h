@@ -225,6 +225,8 @@ adn_status adn_config_dump_json(const adn_config *conf, char **out) ADN_MUST_USE
 /* What the user gave (file bytes and arguments), normalised so that two of them can be compared as
  * text: one "key = value" a line, sorted, without `name` and `runs`. Gives text (adn_free). */
 adn_status adn_config_given(const adn_config *conf, char **out) ADN_MUST_USE;
+/* Such lines of every key that this configuration uses: defaults and what `auto` became as well. */
+adn_status adn_config_settings(const adn_config *conf, char **out) ADN_MUST_USE;
 /* The documentation of every key: key, type, range, default, meaning. Gives text (adn_free). */
 adn_status adn_config_doc(char **out) ADN_MUST_USE;
 adn_status adn_config_doc_json(char **out) ADN_MUST_USE; /* the same, an object a key */

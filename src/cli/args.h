@@ -6,7 +6,7 @@
 #include "adonis/config.h"
 #include "core/core.h"
 
-enum { ADN_CLI_MAX_OPTIONS = 8, ADN_CLI_MAX_WORDS = 4 };
+enum { ADN_CLI_MAX_OPTIONS = 8, ADN_CLI_MAX_WORDS = 16 };
 
 typedef struct adn_cli_args {
     const adn_cli_command *command;

@@ -38,6 +38,7 @@ adn_status cmd_bench(int argc, char **argv);
 adn_status cmd_config(int argc, char **argv);
 adn_status cmd_data(int argc, char **argv);
 adn_status cmd_ckpt(int argc, char **argv);
+adn_status cmd_compare(int argc, char **argv);
 adn_status cmd_help(int argc, char **argv);
 adn_status cmd_version(int argc, char **argv);
 adn_status cmd_devices(int argc, char **argv);

@@ -53,6 +53,16 @@ static const char ckpt_text[] =
     "RUN is a run's folder, or its name under runs/. NAME is last, best, or as `ckpt ls`\n"
     "prints it.\n";
 
+static const char compare_text[] =
+    "Each RUN is a run's folder, or its name under runs/.\n"
+    "\n"
+    "First every key of the resolved configs that is not the same in all, defaults and what\n"
+    "`auto` became as well; - where a run does not use it. Then a row a block: its last\n"
+    "results, the mean test accuracy of its last five tested epochs (no best epoch is\n"
+    "picked), and how many of its updates were on batches it had learned from before. Then a\n"
+    "row an edge, of the whole run: reads of a batch that was read at all (reuse), batches\n"
+    "dropped unread, the seconds its block starved; the ages are those of the last epoch.\n";
+
 const adn_cli_command adn_cli_commands[] = {
     {"train", cmd_train, "CONFIG [key=value ...]", "one run, to its end", .has_keys = true,
      OPTIONS({"--new", NULL, "begin another run under a fresh name (NAME-2, NAME-3, ...)"},
@@ -78,6 +88,8 @@ const adn_cli_command adn_cli_commands[] = {
     {"ckpt", cmd_ckpt, "ls|show|verify RUN [NAME]",
      "checkpoints of a run: which, what is in them, are they whole", .words = "ls show verify",
      OPTIONS(JSON), .text = ckpt_text},
+    {"compare", cmd_compare, "RUN...", "differences of configs, then results side by side",
+     OPTIONS(JSON), .text = compare_text},
     {"devices", cmd_devices, "", "what can train here", OPTIONS(JSON)},
     {"doctor", cmd_doctor, "", "checks cores, memory, disk and data here", OPTIONS(JSON)},
     {"help", cmd_help, "[COMMAND]", "this list, or a command's usage, options and exit codes",
@@ -90,7 +102,6 @@ const adn_cli_command adn_cli_commands[] = {
     LATER("assess", "RUN...", "heads and probes"),
     LATER("sweep", "CONFIG", "grids and seeds"),
     LATER("report", "RUN", "report.html"),
-    LATER("compare", "RUN...", "differences of configs, then of results"),
     LATER("top", "RUN", "a live table"),
     LATER("serve", "RUN", "a live page"),
     LATER("export", "safetensors|onnx RUN", "a run's net for others"),

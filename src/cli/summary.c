@@ -10,8 +10,7 @@
 #include "core/json.h"
 #include "store/store.h"
 
-/* The last row of each block, each number the last that was measured. Returns how many blocks. */
-static int last_of_each(const adn_epoch_row *rows, int n, adn_epoch_row *last)
+int adn_summary_last(const adn_epoch_row *rows, int n, adn_epoch_row last[ADN_MAX_BLOCKS])
 {
     int n_block = 0;
 
@@ -23,6 +22,8 @@ static int last_of_each(const adn_epoch_row *rows, int n, adn_epoch_row *last)
         adn_epoch_row *to = &last[r->block];
         n_block = ADN_MAX(n_block, r->block + 1);
         to->epoch = r->epoch;
+        to->steps = r->steps;
+        to->reread = r->reread;
         if (isfinite(r->train_top1)) to->train_top1 = r->train_top1;
         if (isfinite(r->test_loss)) to->test_loss = r->test_loss;
         if (isfinite(r->test_top1)) to->test_top1 = r->test_top1;
@@ -84,7 +85,7 @@ adn_status adn_summary_print(const char *run_dir, const char *state, bool is_jso
     adn_status st = adn_rows_read(run_dir, &rows, &n);
 
     if (st != ADN_OK) return st;
-    n = last_of_each(rows, n, last);
+    n = adn_summary_last(rows, n, last);
     adn_free(rows);
     if (is_json) return print_json(run_dir, state, last, n);
     print_table(run_dir, last, n);

@@ -239,7 +239,19 @@ static int by_path(const void *a, const void *b)
     return strcmp((*x)->path, (*y)->path);
 }
 
-adn_status adn_config_given(const adn_config *conf, char **out)
+static bool is_given(const adn_setting *s)
+{
+    return s->origin == ADN_FROM_FILE || s->origin == ADN_FROM_ARGUMENT;
+}
+
+static bool is_used(const adn_setting *s)
+{
+    return s->unused_in == NULL;
+}
+
+/* "key = value" lines of the settings that are in, sorted. */
+static adn_status dump_lines(const adn_config *conf, bool (*is_in)(const adn_setting *),
+                             bool with_auto, char **out)
 {
     adn_text t = {0};
     size_t n = 0;
@@ -249,11 +261,24 @@ adn_status adn_config_given(const adn_config *conf, char **out)
     if (sorted == NULL) return ADN_FAIL(ADN_NOMEM, "config: no memory");
     n = 0;
     for (const adn_setting *s = conf->origins->settings; s != NULL; s = s->next)
-        if (s->value != NULL && (s->origin == ADN_FROM_FILE || s->origin == ADN_FROM_ARGUMENT) &&
-            strcmp(s->path, "name") != 0 && strcmp(s->path, "runs") != 0)
+        if (s->value != NULL && is_in(s) && strcmp(s->path, "name") != 0 &&
+            strcmp(s->path, "runs") != 0)
             sorted[n++] = s;
     qsort(sorted, n, sizeof(*sorted), by_path);
-    for (size_t i = 0; i < n; i++) adn_text_add(&t, "%s = %s\n", sorted[i]->path, sorted[i]->value);
+    for (size_t i = 0; i < n; i++)
+        adn_text_add(&t, "%s = %s\n", sorted[i]->path,
+                     with_auto && sorted[i]->resolved != NULL ? sorted[i]->resolved
+                                                              : sorted[i]->value);
     adn_free(sorted);
     return adn_text_finish(&t, out);
+}
+
+adn_status adn_config_given(const adn_config *conf, char **out)
+{
+    return dump_lines(conf, is_given, false, out);
+}
+
+adn_status adn_config_settings(const adn_config *conf, char **out)
+{
+    return dump_lines(conf, is_used, true, out);
 }

@@ -208,6 +208,61 @@ printf 'X' | dd of="runs/a-2/ckpt/e0001-b0000/block0.safetensors" bs=1 seek=300 
 expect damaged_checkpoint 6 "block0.safetensors" "$adonis" ckpt verify a-2
 expect eval_of_a_damaged_one 6 "block0.safetensors" "$adonis" eval a-2
 
+# --- runs side by side: what of their configs differs, then results
+expect compare_two_runs 0 "" "$adonis" compare a runs/a-2
+prints "until   3ep  1ep"
+[ "$(grep -c . out)" = 7 ] || fail "compare prints other lines than 1 difference, 2 + 2 blocks, 2 headers"
+if grep -q . said; then fail "compare talks"; fi
+expect begin_by_bp 0 "" "$adonis" train a.yaml mode=bp name=bp until=7ep optim.lr=0.01
+sed -i 's/,0$/,17/' runs/bp/epochs.csv # rereads, of which there are none before async
+cat >> runs/a/edges.csv << 'END'
+1,0,7,7,0,0,0.5,,0,0,0,100,,0,0
+1,1,10,8,3,2,0.25,0.5,1,4,5,100,,1,1.5
+2,1,10,4,3,2,0.5,0.5,2,9,11,100,,1,2.5
+3,1,10,0,0,0,1,,0,0,0,100,,0,
+END
+cp -r runs/a runs/none
+sed -i 1q runs/none/epochs.csv
+sed -i 1q runs/none/edges.csv
+expect compare_as_json 0 "" "$adonis" compare a bp none --json
+holds compare_finds_what_differs "
+c = j['config']
+assert c['until'] == ['3ep', '7ep', '3ep'] and c['optim.lr'] == ['0.05', '0.01', '0.05'], c
+assert c['mode'] == ['sync', 'bp', 'sync'] and c['edge.slots'] == ['8', None, '8'], c
+assert c['aux.kind'] == ['mlp', None, 'mlp'], c
+assert not {'name', 'runs', 'seed', 'optim.momentum', 'version'} & set(c), c"
+holds compare_has_the_last_results_and_the_mean_of_five "
+import csv
+from math import isclose
+assert [r['run'] for r in j['runs']] == ['a', 'bp', 'none'] and j['runs'][2]['blocks'] == [], j
+for r, n_block in zip(j['runs'], (2, 1)):
+    assert len(r['blocks']) == n_block, r
+    for b in r['blocks']:
+        rows = [x for x in csv.DictReader(open(f'runs/{r[\"run\"]}/epochs.csv')) if int(x['block']) == b['block']]
+        tops = [float(x['test_top1']) for x in rows]
+        assert b['test_top1'] == tops[-1] and isclose(b['test_top1_mean5'], sum(tops[-5:]) / len(tops[-5:])), b
+        assert b['epoch'] == len(rows) and b['steps'] == int(rows[-1]['steps']) and b['rereads'] == int(rows[-1]['reread']), b
+        assert b['train_top1'] == float(rows[-1]['train_top1']) and b['img_s'] == float(rows[-1]['img_s']), b"
+holds compare_sums_edges_up "
+assert [r['edges'] for r in j['runs'][1:]] == [[], []], j
+assert j['runs'][0]['edges'] == [
+    {'edge': 0, 'pushed': 7, 'pulled': 7, 'dropped': 0, 'reused': 0, 'lost': 0, 'reuse': 1, 'dropped_percent': 0,
+     'age_p50': 0, 'age_p99': 0, 'starved_s': 0.5},
+    {'edge': 1, 'pushed': 30, 'pulled': 12, 'dropped': 6, 'reused': 4, 'lost': 2, 'reuse': 1.5, 'dropped_percent': 20,
+     'age_p50': 2, 'age_p99': 9, 'starved_s': 1.75}], j['runs'][0]['edges']"
+expect compare_as_a_table 0 "" "$adonis" compare a bp none
+prints "none  has no epochs yet"
+grep -Eq '^a +1 +30 +12 +1\.50 +20\.00 +2 +9 +1\.75$' out || fail "compare has no such row of edge 1"
+grep -Eq '^edge\.slots +8 +- +8$' out || fail "compare has no such row of edge.slots"
+expect compare_of_the_same 0 "" "$adonis" compare a none
+prints "config: no differences"
+expect compare_of_one 0 "" "$adonis" compare a
+if grep -q config out; then fail "one run is said to differ from none"; fi
+expect compare_of_no_run 2 "nothing: is no run's folder" "$adonis" compare a nothing
+expect compare_of_nothing 2 "something is missing" "$adonis" compare
+sed -i 's/^until:.*/until: 3epp/' runs/none/config.resolved.yaml
+expect compare_of_a_broken_config 2 "runs/none/config.resolved.yaml:" "$adonis" compare a none
+
 # --- a stop, and on
 long=(until=150ep checkpoint.every=20ep eval.every=50ep)
 expect whole_run 0 "" "$adonis" train a.yaml "${long[@]}" name=whole

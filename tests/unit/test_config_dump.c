@@ -246,6 +246,27 @@ START_TEST(what_was_given_is_compared_as_sorted_lines)
 }
 END_TEST
 
+START_TEST(settings_are_lines_of_all_that_is_used_with_what_auto_became)
+{
+    static const char *const args[] = {"mode=bp", "edge.slots=3", "optim.lr=.5"};
+    char *text = NULL;
+    adn_config *c = config_good("version: 1\nname: a\n", args, 3);
+
+    ck_assert_int_eq(adn_config_resolve(c, "blocks[0].threads", "2"), ADN_OK);
+    ck_assert_int_eq(adn_config_resolve(c, "data.readers", "3"), ADN_OK);
+    ck_assert_int_eq(adn_config_settings(c, &text), ADN_OK);
+    ck_assert(strstr(text, "\nblocks[0].threads = 2\n") != NULL);
+    ck_assert(strstr(text, "\ndata.readers = 3\n") != NULL);
+    ck_assert(strstr(text, "\noptim.lr = 0.5\noptim.momentum = 0.9\n") != NULL); /* a default */
+    ck_assert(strstr(text, "edge.") == NULL);                                    /* unused in bp */
+    ck_assert(strstr(text, "name = a") == NULL && strstr(text, "runs = ") == NULL);
+    for (const char *line = text, *next; *(next = strchr(line, '\n') + 1) != '\0'; line = next)
+        ck_assert_msg(strcmp(line, next) < 0, "%s", line);
+    adn_free(text);
+    adn_config_free(c);
+}
+END_TEST
+
 START_TEST(the_json_dump_has_flat_keys_with_types)
 {
     static const char *const args[] = {"model.units=[{conv: 4}, {conv: 5, bias: false}]",
@@ -342,6 +363,7 @@ int main(void)
     tcase_add_test(dumps, a_dump_of_async_loads_again_in_each_mode);
     tcase_add_test(dumps, a_dump_names_the_origin_of_each_key);
     tcase_add_test(dumps, what_was_given_is_compared_as_sorted_lines);
+    tcase_add_test(dumps, settings_are_lines_of_all_that_is_used_with_what_auto_became);
     tcase_add_test(dumps, the_json_dump_has_flat_keys_with_types);
     tcase_add_test(dumps, the_documentation_names_every_key);
     tcase_add_test(dumps, every_file_in_configs_loads_without_a_word);
