@@ -22,12 +22,27 @@ void adn_edge_count_commit(adn_edge *e, const adn_slot *s)
     e->lanes[s->lane].bytes += (int64_t)e->sample_bytes * s->n_valid;
 }
 
+/* Of the M slots, those with an unread batch that is there (it may be in a spare slot); the one
+ * that is taken now is, whatever its event says. */
+static double occupancy(const adn_edge *e, const adn_slot *taken)
+{
+    const adn_edge_lane *l = &e->lanes[taken->lane];
+    int n = 0, m = l->ring.book.n_slot;
+
+    for (int i = 0; i < l->n; i++) {
+        bool is_there =
+            l->states[i].state == ADN_SLOT_READY && adn_edge_has_arrived(e, &l->slots[i]);
+        n += l->states[i].use == 0 && (is_there || &l->slots[i] == taken);
+    }
+    return ADN_MIN(n, m) / (double)m;
+}
+
 void adn_edge_count_take(adn_edge *e, const adn_slot *s)
 {
     adn_edge_lane *l = &e->lanes[s->lane];
 
     adn_ages_add(&l->ages, s->age);
-    l->occupancy_sum += adn_replay_unread(&l->ring.book) / (double)l->ring.book.n_slot;
+    l->occupancy_sum += occupancy(e, s);
 }
 
 void adn_edge_lose(adn_edge *e)

@@ -114,8 +114,8 @@ typedef struct adn_edge_stats {
     int64_t reused, dropped, lost;       /* pulled, but not for the first time; never pulled; lost
                                             by a modelled link, not pushed */
     int64_t bytes;                       /* pushed: of the valid samples, with labels and ids */
-    double occupancy_sum; /* over all pulls: share of the M slots with an unread batch,
-                             the pulled one included */
+    double occupancy_sum; /* over all pulls: share of the M slots with an unread batch that is
+                             there, the pulled one included */
     int n_full, n_unread; /* now: batches it holds, dropped ones left out; never pulled of them */
     adn_ages ages;        /* of all pulls, in pushes (the producer's steps that emit) */
 } adn_edge_stats;
