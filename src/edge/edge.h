@@ -10,7 +10,7 @@
  *   - with all policies but fifo both sides wait for their own work before the last, as a stage's
  *     run-ahead does anyway: then the four spare slots suffice. These policies choose among slots
  *     whose writing has ended. While there is none, the consumer gets the one that will be first
- * and its queue waits, as with fifo, which never asks.
+ *     and its queue waits, as with fifo, which never asks.
  *
  * Whether a source step is fresh (not learned before) is not the edge's to know: it may come in
  * several slots. The edge counts reads of slots alone; the stage knows its source steps. What it
@@ -92,11 +92,11 @@ void adn_edge_read_once(adn_edge *e);
 
 /* A marker: "save after source step `step`". Never dropped. The producer pushes it after it
  * committed that step and before it commits a later one; the consumer meets it between the two.
- * after_tests: and not before it has released the test batches that were committed before it. At
- * most so many are on the way (the producer sees to it). */
+ * after_tests: and not before it has released the test batches that were committed before it;
+ * until then take may give ADN_END: ask again. At most so many are on the way (the producer sees to
+ * it). */
 enum { ADN_EDGE_MARKERS = 16 };
 void adn_edge_mark(adn_edge *e, int64_t step, bool after_tests);
-bool adn_edge_has_marker(adn_edge *e);    /* whether take on the training lane would announce one */
 int64_t adn_edge_pop_marker(adn_edge *e); /* the marker that was announced */
 
 /* For good: all calls give ADN_STOPPED, bells ring. Any thread. */
@@ -118,8 +118,8 @@ typedef struct adn_edge_stats {
     int64_t reused, dropped, lost;       /* pulled, but not for the first time; never pulled; lost
                                             by a modelled link, not pushed */
     int64_t bytes;                       /* pushed: of the valid samples, with labels and ids */
-    double occupancy_sum; /* over all pulls: share of the M slots with an unread batch,
-                             the pulled one included */
+    double occupancy_sum; /* over all pulls: share of the M slots with an unread batch that is
+                             there, the pulled one included */
     int n_full, n_unread; /* now: batches it holds, dropped ones left out; never pulled of them */
     adn_ages ages;        /* of all pulls, in pushes (the producer's steps that emit) */
 } adn_edge_stats;

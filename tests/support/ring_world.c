@@ -19,6 +19,7 @@ void ring_world_unpack(const explorer *x, const world *w, adn_ring *r, adn_repla
     r->book.newest = w->newest - 1;
     r->book.pulled = w->pulled;
     r->book.is_closed = (w->flags & CLOSED) != 0;
+    r->book.reads_once = (w->flags & ONCE) != 0;
     r->is_left = (w->flags & LEFT) != 0;
     r->pushed = w->pushed;
     r->dropped = w->dropped;
@@ -39,7 +40,8 @@ void ring_world_pack(const adn_ring *r, world *w)
     w->pulled = (uint8_t)r->book.pulled;
     w->pushed = (uint8_t)r->pushed;
     w->dropped = (uint8_t)r->dropped;
-    w->flags = (uint8_t)((r->book.is_closed ? CLOSED : 0) | (r->is_left ? LEFT : 0));
+    w->flags = (uint8_t)((r->book.is_closed ? CLOSED : 0) | (r->is_left ? LEFT : 0) |
+                         (r->book.reads_once ? ONCE : 0));
 }
 
 void ring_world_visit(explorer *x, const world *w)

@@ -9,7 +9,7 @@ enum { MAX_SLOTS = 3, SLOTS = MAX_SLOTS + ADN_RING_WRITES + ADN_RING_READS, PULL
 enum { ROOM = 1 << 19 };                   /* states */
 enum { IDLE, HOLDS, ASLEEP, SYNCS, GONE }; /* a host thread */
 enum { HELD = 8, READING = 16 };           /* beside a slot's state */
-enum { CLOSED = 1, LEFT = 2 };
+enum { CLOSED = 1, LEFT = 2, ONCE = 4 };   /* ONCE: nothing is re-read any more */
 
 /* Work on a device, slot and push: it ends in the order of its queue. */
 typedef struct work {
@@ -31,7 +31,8 @@ typedef struct world {
 typedef struct explorer {
     adn_replay_conf conf;
     int n_slot, n_push, n_pull;
-    world seen[ROOM]; /* a hash table: n of it in use, those to do in a stack */
+    bool may_read_once; /* the consumer may say so */
+    world seen[ROOM];   /* a hash table: n of it in use, those to do in a stack */
     bool used[ROOM];
     uint32_t todo[ROOM];
     uint32_t n, n_todo;

@@ -1,93 +1,43 @@
 /* The local edge with policies that re-read: on a device of the test's own, where work ends when
  * the test says so. test_edge_stress.c has real queues. */
-
 #include "core/thread.h"
-#include "edge/edge.h"
+#include "edge_wait.h"
+#include "fake_device.h"
 #include "suite.h"
 
-/* --- a device that does nothing but count */
+static fake_device fake;
+static adn_bell bells[ADN_N_SIDE];
 
-typedef struct fake_event {
-    adn_event base;
-    bool is_pending; /* recorded, not ended */
-    int n_wait, n_sync;
-} fake_event;
-
-static adn_status sync_result;
-
-static adn_status fake_alloc(adn_device *dev, size_t bytes, void **out)
+static void setup(void)
 {
-    (void)dev;
-    return (*out = adn_alloc(bytes)) != NULL ? ADN_OK : ADN_NOMEM;
+    fake_device_init(&fake);
+    for (int k = 0; k < ADN_N_SIDE; k++) adn_bell_init(&bells[k]);
 }
 
-static void fake_release(adn_device *dev, void *p)
+static void teardown(void)
 {
-    (void)dev;
-    adn_free(p);
+    for (int k = 0; k < ADN_N_SIDE; k++) adn_bell_clear(&bells[k]);
 }
-
-static adn_status fake_event_create(adn_device *dev, adn_event **out)
-{
-    fake_event *e = adn_alloc(sizeof(*e));
-    if (e == NULL) return ADN_NOMEM;
-    e->base.dev = dev;
-    *out = &e->base;
-    return ADN_OK;
-}
-
-static void fake_event_destroy(adn_event *e)
-{
-    adn_free(e);
-}
-
-static adn_status fake_event_wait(adn_queue *q, adn_event *e)
-{
-    (void)q;
-    ((fake_event *)e)->n_wait++;
-    return ADN_OK;
-}
-
-static adn_status fake_event_sync(adn_event *e)
-{
-    ((fake_event *)e)->n_sync++;
-    ((fake_event *)e)->is_pending = false;
-    return sync_result;
-}
-
-static bool fake_event_query(const adn_event *e)
-{
-    return !((const fake_event *)e)->is_pending;
-}
-
-static const adn_device_ops fake_ops = {.alloc = fake_alloc,
-                                        .release = fake_release,
-                                        .event_create = fake_event_create,
-                                        .event_destroy = fake_event_destroy,
-                                        .event_wait = fake_event_wait,
-                                        .event_sync = fake_event_sync,
-                                        .event_query = fake_event_query};
-static adn_device fake = {&fake_ops};
 
 static fake_event *written(const adn_slot *s)
 {
-    return (fake_event *)s->written;
+    return fake_event_of(s->written);
 }
 
 static fake_event *read_of(const adn_slot *s)
 {
-    return (fake_event *)s->read;
+    return fake_event_of(s->read);
 }
 
 static adn_edge *edge_of(int n_slot, adn_replay_conf replay)
 {
     adn_edge *e;
-    adn_edge_conf conf = {.dev = &fake,
+    adn_edge_conf conf = {.dev = &fake.base,
                           .n_slot = {n_slot, 1},
                           .replay = replay,
                           .shape = {2, 1, 1, 4},
-                          .type = ADN_F32};
-    sync_result = ADN_OK;
+                          .type = ADN_F32,
+                          .bells = {&bells[ADN_SIDE_PRODUCER], &bells[ADN_SIDE_CONSUMER]}};
     ck_assert_int_eq(adn_edge_n_slot(&conf, ADN_LANE_TRAIN), n_slot + 4);
     ck_assert_int_eq(adn_edge_n_slot(&conf, ADN_LANE_TEST), 1);
     ck_assert_int_eq(adn_edge_create(&conf, &e), ADN_OK);
@@ -97,7 +47,7 @@ static adn_edge *edge_of(int n_slot, adn_replay_conf replay)
 static adn_slot *push(adn_edge *e, int64_t step, bool ends)
 {
     adn_slot *s = NULL;
-    ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, NULL, &s), ADN_OK);
+    ck_assert_int_eq(edge_acquire(e, &bells[ADN_SIDE_PRODUCER], ADN_LANE_TRAIN, NULL, &s), ADN_OK);
     ck_assert_ptr_nonnull(s);
     ck_assert(!read_of(s)->is_pending);
     s->step = step;
@@ -111,7 +61,7 @@ static adn_slot *push(adn_edge *e, int64_t step, bool ends)
 static int64_t pull(adn_edge *e, bool ends)
 {
     adn_slot *s = NULL;
-    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &s), ADN_OK);
+    ck_assert_int_eq(edge_take(e, &bells[ADN_SIDE_CONSUMER], ADN_LANE_TRAIN, NULL, &s), ADN_OK);
     ck_assert_ptr_nonnull(s);
     read_of(s)->is_pending = !ends;
     int64_t step = s->step;
@@ -229,14 +179,14 @@ START_TEST(a_wait_that_fails_is_told_and_gives_nothing)
 
     push(e, 0, false);
     adn_slot *b = push(e, 1, false);
-    sync_result = ADN_DEVICE;
+    fake.sync_result = ADN_DEVICE;
     ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, NULL, &none), ADN_DEVICE);
-    sync_result = ADN_OK;
+    fake.sync_result = ADN_OK;
     written(b)->is_pending = false;
     push(e, 2, true);
     pull(e, false);
     pull(e, false);
-    sync_result = ADN_DEVICE;
+    fake.sync_result = ADN_DEVICE;
     ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &none), ADN_DEVICE);
     ck_assert_ptr_null(none);
     adn_edge_destroy(e);
@@ -251,8 +201,8 @@ START_TEST(after_the_end_what_is_unread_is_read)
                            .policy = ADN_REPLAY_LATEST, .max_reuse = 3, .reads_on = reads_on != 0});
         for (int64_t k = 0; k < 3; k++) push(e, k, true);
         ck_assert_int_eq(pull(e, true), 2);
-        ck_assert_int_eq(adn_edge_mark(e, 2), ADN_OK);
-        adn_edge_close(e);
+        adn_edge_mark(e, 2, false);
+        edge_close(e);
         int n[3] = {0, 0, 1};
         for (int k = 0; k < (reads_on ? 8 : 2); k++) n[pull(e, true)]++;
         for (int k = 0; k < 3; k++) ck_assert_int_eq(n[k], reads_on ? 3 : 1);
@@ -270,7 +220,7 @@ START_TEST(a_marker_waits_while_older_steps_are_re_read)
     adn_slot *none = NULL;
 
     push(e, 4, true);
-    ck_assert_int_eq(adn_edge_mark(e, 4), ADN_OK);
+    adn_edge_mark(e, 4, false);
     for (int k = 0; k < 3; k++) ck_assert_int_eq(pull(e, true), 4);
     push(e, 5, true);
     for (int k = 0; k < 2; k++) {
@@ -290,7 +240,7 @@ START_TEST(an_edge_whose_consumer_is_gone_drops_though_it_should_block)
     adn_slot *s = (adn_slot *)&s;
 
     push(e, 0, true);
-    adn_edge_leave(e);
+    edge_leave(e);
     ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, NULL, &s), ADN_OK);
     ck_assert_ptr_null(s);
     adn_edge_destroy(e);
@@ -299,8 +249,11 @@ END_TEST
 
 START_TEST(an_edge_without_memory_owes_nothing)
 {
-    adn_edge_conf conf = {
-        .dev = &fake, .n_slot = {2, 1}, .replay = lossy, .shape = {1, 1, 1, 1}, .type = ADN_F32};
+    adn_edge_conf conf = {.dev = &fake.base,
+                          .n_slot = {2, 1},
+                          .replay = lossy,
+                          .shape = {1, 1, 1, 1},
+                          .type = ADN_F32};
     int64_t live = adn_alloc_live(), n = 0;
     adn_status st = ADN_NOMEM;
     adn_edge *e = NULL;
@@ -369,6 +322,7 @@ int main(void)
 {
     Suite *suite = suite_create("edge_replay");
     TCase *tc = tcase_create("edge_replay");
+    tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_slot_says_how_often_it_was_read_and_how_old_it_is);
     tcase_add_test(tc, an_unfinished_slot_is_taken_only_while_there_is_no_other);
     tcase_add_test(tc, with_drop_oldest_a_producer_waits_for_its_own_work_alone);

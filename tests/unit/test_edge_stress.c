@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/thread.h"
-#include "edge/edge.h"
+#include "edge_wait.h"
 #include "suite.h"
 
 enum { N_PUSH = 150, N_BYTES = 4096, N_SEEN = 4, MAX_REUSE = 3 };
@@ -12,6 +12,7 @@ typedef struct stress {
     adn_device *dev;
     adn_queue *in, *out;
     adn_edge *e;
+    adn_bell bells[ADN_N_SIDE];
     adn_replay_conf conf;
     int64_t uses[N_PUSH], last;
     unsigned char seen[N_SEEN][N_BYTES]; /* what the last reads found, and should have */
@@ -27,14 +28,15 @@ static adn_status produce(void *user)
 
     for (int64_t k = 0; k < N_PUSH; k++) {
         adn_slot *slot = NULL;
-        ADN_TRY(st, adn_edge_acquire(s->e, ADN_LANE_TRAIN, s->in, &slot), done);
+        ADN_TRY(st, edge_acquire(s->e, &s->bells[ADN_SIDE_PRODUCER], ADN_LANE_TRAIN, s->in, &slot),
+                done);
         ADN_TRY(st, ops->fill(s->in, slot->x, (int)k + 1, N_BYTES), done);
         slot->step = k;
         ADN_TRY(st, ops->event_record(s->in, slot->written), done);
         adn_edge_commit(s->e, slot);
     }
 done:
-    adn_edge_close(s->e);
+    edge_close(s->e);
     return st;
 }
 
@@ -54,7 +56,7 @@ static adn_status consume(stress *s)
     int at = (int)(s->n_pull % N_SEEN);
     adn_status st;
 
-    ADN_TRY(st, adn_edge_take(s->e, ADN_LANE_TRAIN, s->out, &slot), done);
+    ADN_TRY(st, edge_take(s->e, &s->bells[ADN_SIDE_CONSUMER], ADN_LANE_TRAIN, s->out, &slot), done);
     s->want[at] = (unsigned char)(slot->step + 1);
     s->n_pull++;
     ck_assert_int_eq(slot->use, ++s->uses[slot->step]);
@@ -105,7 +107,9 @@ static void stress_edge(adn_replay_conf conf, int n_slot, uint64_t jitter_in, ui
                           .n_slot = {n_slot, 1},
                           .replay = conf,
                           .shape = {1, 1, 1, N_BYTES},
-                          .type = ADN_U8};
+                          .type = ADN_U8,
+                          .bells = {&s.bells[ADN_SIDE_PRODUCER], &s.bells[ADN_SIDE_CONSUMER]}};
+    for (int k = 0; k < ADN_N_SIDE; k++) adn_bell_init(&s.bells[k]);
     ck_assert_int_eq(ops->queue_create(s.dev, &in, &s.in), ADN_OK);
     ck_assert_int_eq(ops->queue_create(s.dev, &out, &s.out), ADN_OK);
     ck_assert_int_eq(adn_edge_create(&edge, &s.e), ADN_OK);
@@ -117,6 +121,7 @@ static void stress_edge(adn_replay_conf conf, int n_slot, uint64_t jitter_in, ui
     check_counts(&s);
     ck_assert_int_eq(ops->queue_sync(s.in), ADN_OK);
     adn_edge_destroy(s.e);
+    for (int k = 0; k < ADN_N_SIDE; k++) adn_bell_clear(&s.bells[k]);
     ops->queue_destroy(s.in);
     ops->queue_destroy(s.out);
     ops->close(s.dev);

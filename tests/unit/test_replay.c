@@ -48,12 +48,13 @@ static adn_ring_verb ring_pull(adn_ring *r, adn_replay_slot *out, int64_t *out_a
 
 /* --- the model: batches in order of their push, oldest first */
 
-enum { MAX_SLOTS = 8 };
+enum { MAX_SLOTS = 8, ON_THE_WAY = 3 };
 
 typedef struct model {
     adn_replay_conf conf;
     int m, n;
-    bool is_closed;
+    bool is_closed, reads_once;
+    int64_t drawn; /* before this run */
     struct {
         int64_t push, use;
     } b[MAX_SLOTS];
@@ -78,7 +79,7 @@ static int model_pull(model *m)
 {
     int c[MAX_SLOTS], n = 0, best = -1;
     int64_t reuse = m->conf.policy == ADN_REPLAY_FIFO ? 1 : m->conf.max_reuse, least = INT64_MAX;
-    if (m->is_closed && !m->conf.reads_on) reuse = 1;
+    if (m->reads_once || (m->is_closed && !m->conf.reads_on)) reuse = 1;
 
     for (int i = 0; i < m->n; i++) {
         bool is_old = m->conf.max_age > 0 && m->pushed - 1 - m->b[i].push > m->conf.max_age;
@@ -90,9 +91,10 @@ static int model_pull(model *m)
     best = c[n - 1];
     if (m->conf.policy == ADN_REPLAY_FIFO) best = c[0];
     if (m->conf.policy == ADN_REPLAY_UNIFORM)
-        best = c[adn_rng_below(
-            adn_rng_draw(m->conf.seed, ADN_RNG_REPLAY, m->conf.edge, (uint64_t)m->pulled).u[0],
-            (uint32_t)n)];
+        best = c[adn_rng_below(adn_rng_draw(m->conf.seed, ADN_RNG_REPLAY, m->conf.edge,
+                                            (uint64_t)(m->drawn + m->pulled))
+                                   .u[0],
+                               (uint32_t)n)];
     bool by_use = m->conf.policy == ADN_REPLAY_PRIORITY_LIFO ||
                   m->conf.policy == ADN_REPLAY_PRIORITY_LIFO_PAPER;
     for (int k = 0; k < n; k++) /* the last of the least used, or of the unread */
@@ -137,13 +139,15 @@ static void pull_both(adn_ring *ring, model *m)
 /* A random schedule through both. */
 static void agree(const adn_replay_conf *conf, int n_slot, uint64_t seed)
 {
-    adn_replay_slot slots[MAX_SLOTS + ADN_RING_WRITES + ADN_RING_READS] = {0};
+    adn_replay_slot slots[MAX_SLOTS + ADN_RING_WRITES + ADN_RING_READS + ON_THE_WAY] = {0};
     adn_ring ring;
-    model m = {.conf = *conf, .m = n_slot};
+    model m = {.conf = *conf, .m = n_slot, .drawn = seed % 5 == 0 ? 1000 : 0};
     uint32_t p = 1 + random_below(seed, 7); /* of 8 calls so many push */
 
     adn_ring_init(&ring, conf, n_slot, slots);
+    ring.book.drawn = m.drawn;
     for (int step = 0; step < 250; step++) {
+        if (step == 150) ring.book.reads_once = m.reads_once = seed % 3 == 1;
         if (step == 200) {
             adn_ring_close(&ring);
             m.is_closed = true;
@@ -169,6 +173,7 @@ static void policy_does_as_its_model(adn_replay_policy policy)
         for (int k = 0; k < 3 * 2 * 2 * 4 * 4; k++) {
             c.seed = c.edge = (uint64_t)k;
             if (policy != ADN_REPLAY_FIFO) {
+                c.on_the_way = k % 3 == 2 ? ON_THE_WAY : 0; /* all arrives at once */
                 c.when_full = (adn_when_full)(k / 3 % 2);
                 c.reads_on = k / 6 % 2 != 0;
                 c.max_reuse = limits[k / 12 % 4];

@@ -121,6 +121,7 @@ static void acquire(explorer *x, const world *w)
         x->reached |= PRODUCER_SYNCS;
         s.w.producer_slot = (uint8_t)a.slot;
         check(x, w, asks && is_busy(w->write, w->n_write, a.slot), "waits for no work of its own");
+        check(x, w, w->n_write == ADN_RING_WRITES + x->conf.on_the_way, "waits too early");
     } else {
         s.w.producer = GONE;
         x->reached |= CONSUMER_LEFT;
@@ -132,7 +133,7 @@ static void acquire(explorer *x, const world *w)
 static bool may_be_read(const adn_replay *b, int i)
 {
     const adn_replay_slot *s = &b->slots[i];
-    bool drains = b->is_closed && !b->conf.reads_on;
+    bool drains = b->reads_once || (b->is_closed && !b->conf.reads_on);
     return s->state == ADN_SLOT_READY && !(drains && s->use > 0) &&
            (b->conf.max_reuse == 0 || s->use < b->conf.max_reuse) &&
            (b->conf.max_age == 0 || b->newest - s->push <= b->conf.max_age);
@@ -145,7 +146,7 @@ static void take(explorer *x, const world *w)
     adn_ring_answer a = adn_ring_next(&s.r);
     const adn_replay *b = &s.r.book;
     bool asks = adn_replay_asks(&x->conf), any_ready = false;
-    int64_t max_use = asks ? x->conf.max_reuse : 1;
+    int64_t max_use = asks && !b->reads_once ? x->conf.max_reuse : 1;
 
     for (int i = 0; i < b->n; i++) any_ready |= may_be_read(b, i);
     s.w.consumer_slot = 0;
@@ -211,6 +212,14 @@ static void go(explorer *x, const world *w, bool is_producer, bool says)
     end(&s);
 }
 
+static void read_once(explorer *x, const world *w)
+{
+    step s;
+    begin(&s, x, w, false);
+    s.r.book.reads_once = true;
+    end(&s);
+}
+
 /* The first of a queue ends, if what it waits for has: a write for readers of what lay there
  * before (fifo alone needs that), a read for its write. */
 static bool run_devices(explorer *x, const world *w)
@@ -272,6 +281,7 @@ static void expand(explorer *x, const world *w)
     if ((c_idle && w->pulled < x->n_pull) || c_synced) take(x, w);
     if (w->consumer == HOLDS) release(x, w);
     if (c_idle) go(x, w, false, true);
+    if (c_idle && x->may_read_once && (w->flags & ONCE) == 0) read_once(x, w);
     any = any || p_idle || p_synced || w->producer == HOLDS || c_idle || c_synced ||
           w->consumer == HOLDS;
     bool is_over = w->producer == GONE &&
@@ -280,14 +290,15 @@ static void expand(explorer *x, const world *w)
 }
 
 /* What was reached. */
-static uint32_t explore(const adn_replay_conf *conf, int n_slot, int n_push, int n_pull)
+static uint32_t explore(const adn_replay_conf *conf, int n_slot, int n_push, bool may_read_once)
 {
     static explorer x; /* too large for a stack */
     memset(x.used, 0, sizeof(x.used));
     x.conf = *conf;
     x.n_slot = n_slot;
     x.n_push = n_push;
-    x.n_pull = n_pull;
+    x.n_pull = PULLS;
+    x.may_read_once = may_read_once;
     x.n = x.n_todo = 0;
     x.reached = 0;
     x.wrong = NULL;
@@ -297,11 +308,11 @@ static uint32_t explore(const adn_replay_conf *conf, int n_slot, int n_push, int
         expand(&x, &w);
     }
     if (x.wrong != NULL)
-        ck_abort_msg("%s: policy %d, when_full %d, M %d, max_reuse %d, max_age %d, reads_on %d: "
-                     "%d pushed, %d pulled, producer %d, consumer %d",
+        ck_abort_msg("%s: policy %d, when_full %d, M %d, max_reuse %d, max_age %d, reads_on %d, "
+                     "on_the_way %d: %d pushed, %d pulled, producer %d, consumer %d",
                      x.wrong, conf->policy, conf->when_full, n_slot, (int)conf->max_reuse,
-                     (int)conf->max_age, conf->reads_on, x.at.pushed, x.at.pulled, x.at.producer,
-                     x.at.consumer);
+                     (int)conf->max_age, conf->reads_on, conf->on_the_way, x.at.pushed, x.at.pulled,
+                     x.at.producer, x.at.consumer);
     return x.reached;
 }
 
@@ -318,8 +329,12 @@ static void explore_policy(adn_replay_policy policy)
                                  .max_age = k / 6 % 2,
                                  .reads_on = k / 12 != 0,
                                  .seed = (uint64_t)k};
-            reached |= explore(&c, n_slot, ADN_MAX(4, n_slot + 2), PULLS);
+            reached |= explore(&c, n_slot, ADN_MAX(4, n_slot + 2), false);
         }
+    for (int k = 0; asks && k < 2; k++) { /* one on its way, and reads that stop */
+        adn_replay_conf c = {.policy = policy, .when_full = (adn_when_full)k, .on_the_way = 1};
+        ck_assert(explore(&c, 1, 4, true) & PRODUCER_SYNCS);
+    }
     ck_assert_uint_eq(reached, asks ? 2 * DROPS_READ_SLOT - 1 : 2 * CONSUMER_LEFT - 1);
 }
 
