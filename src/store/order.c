@@ -86,15 +86,14 @@ adn_status adn_order_append(adn_order *o, const adn_order_step *step)
     ADN_ASSERT(step->stage >= -1 && step->stage < o->n_block);
     ADN_ASSERT(is_slot(step->in_slot) && is_slot(step->out_slot));
     ADN_ASSERT(step->stage >= 0 || step->in_slot < 0);
-    ADN_ASSERT(step->act < ADN_ORDER_ACTS);
+    ADN_ASSERT(step->act < ADN_ORDER_ACTS && step->flags < ADN_ORDER_FLAGS);
     ADN_ASSERT(step->source_step >= 0 && step->source_step >> 56 == 0);
     pthread_mutex_lock(&o->lock);
     if (o->n == ADN_ORDER_BUFFER || o->is_lost) st = flush(o);
     if (st == ADN_OK) {
         uint8_t *at = o->buffer + o->n;
-        at[0] = (uint8_t)(step->stage + 1);
-        at[1] = step->act;
-        at[2] = step->flags;
+        adn_order_put(at, 2, (uint64_t)(step->stage + 1));
+        at[2] = (uint8_t)(step->act | step->flags * ADN_ORDER_ACTS);
         adn_order_put(at + 3, 3, slot_code(step->in_slot));
         adn_order_put(at + 6, 3, slot_code(step->out_slot));
         adn_order_put(at + 9, 7, (uint64_t)step->source_step);

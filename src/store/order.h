@@ -12,11 +12,12 @@ typedef struct adn_order_step {
     int in_slot;         /* of the edge into the stage; -1: none, and always so of the source */
     int out_slot;        /* of the edge behind it; -1: it emitted nothing */
     uint8_t act;         /* what was done: 0 .. 7 */
-    uint8_t flags;       /* how, and of which lane the slots are */
+    uint8_t flags;       /* how, and of which lane the slots are: 0 .. 31 */
     int64_t source_step; /* source step of what was taken, or number of the test batch: from 0,
                             below 2^56 */
 } adn_order_step;
-enum { ADN_ORDER_SLOTS = 0xffffff, ADN_ORDER_ACTS = 8 }; /* slots and acts are below these */
+/* Slots, acts and flags are below these. */
+enum { ADN_ORDER_SLOTS = 0xffffff, ADN_ORDER_ACTS = 8, ADN_ORDER_FLAGS = 32 };
 
 typedef struct adn_order_info {
     int n_block;

@@ -5,11 +5,12 @@
  *            | magic  | version | n_block | first_step | (zero)  |
  *            adnorder   u32       u32       u64          u64
  *
- *   record   0       1     2       3         6          9             16
- *            | stage | act | flags | in_slot | out_slot | source_step |
- *              u8      u8    u8      u24       u24        u56
+ *   record   0       2         3         6          9             16
+ *            | stage | how     | in_slot | out_slot | source_step |
+ *              u16     u8        u24       u24        u56
  *
- *   stage is one more than the stage's number, 0: the source. A slot of 0xffffff: none. The source
+ *   how: act in its lowest three bits, flags in the others. stage is one more than the stage's
+ *   number, 0: the source. A slot of 0xffffff: none. The source
  *   takes none, so a record of zeroes, as a power failure may leave, is refused. */
 #ifndef ADN_ORDER_BYTES_H
 #define ADN_ORDER_BYTES_H

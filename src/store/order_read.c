@@ -102,7 +102,6 @@ static int slot_of(const uint8_t *at)
 static const char *fault(const adn_order_step *s, int n_block)
 {
     if (s->stage >= n_block) return "a stage that there is not";
-    if (s->act >= ADN_ORDER_ACTS) return "an act that there is not";
     if (s->stage < 0 && s->in_slot >= 0) return "a slot that the source would take";
     return NULL;
 }
@@ -120,11 +119,11 @@ adn_status adn_order_next(adn_order_reader *r, adn_order_step *out)
         }
     }
     const uint8_t *at = r->buffer + r->at;
-    adn_order_step s = {.stage = at[0] - 1,
+    adn_order_step s = {.stage = (int)adn_order_get(at, 2) - 1,
                         .in_slot = slot_of(at + 3),
                         .out_slot = slot_of(at + 6),
-                        .act = at[1],
-                        .flags = at[2],
+                        .act = at[2] % ADN_ORDER_ACTS,
+                        .flags = at[2] / ADN_ORDER_ACTS,
                         .source_step = (int64_t)adn_order_get(at + 9, 7)};
     const char *what = fault(&s, r->info.n_block);
     if (what != NULL)

@@ -211,10 +211,11 @@ expect eval_of_a_damaged_one 6 "block0.safetensors" "$adonis" eval a-2
 # --- runs side by side: what of their configs differs, then results
 expect compare_two_runs 0 "" "$adonis" compare a runs/a-2
 prints "until   3ep  1ep"
-[ "$(grep -c . out)" = 7 ] || fail "compare prints other lines than 1 difference, 2 + 2 blocks, 2 headers"
+[ "$(grep -c . out)" = 10 ] || fail "compare prints other lines than 1 difference, 2 + 2 blocks, 2 edges, 3 headers"
 if grep -q . said; then fail "compare talks"; fi
 expect begin_by_bp 0 "" "$adonis" train a.yaml mode=bp name=bp until=7ep optim.lr=0.01
 sed -i 's/,0$/,17/' runs/bp/epochs.csv # rereads, of which there are none before async
+sed -i 1q runs/a/edges.csv
 cat >> runs/a/edges.csv << 'END'
 1,0,7,7,0,0,0.5,,0,0,0,100,,0,0
 1,1,10,8,3,2,0.25,0.5,1,4,5,100,,1,1.5

@@ -255,7 +255,7 @@ START_TEST(settings_are_lines_of_all_that_is_used_with_what_auto_became)
     ck_assert_int_eq(adn_config_resolve(c, "blocks[0].threads", "2"), ADN_OK);
     ck_assert_int_eq(adn_config_resolve(c, "data.readers", "3"), ADN_OK);
     ck_assert_int_eq(adn_config_settings(c, &text), ADN_OK);
-    ck_assert(strstr(text, "\nblocks[0].threads = 2\n") != NULL);
+    ck_assert_msg(strstr(text, "blocks[0].threads = 2\n") != NULL, "%s", text);
     ck_assert(strstr(text, "\ndata.readers = 3\n") != NULL);
     ck_assert(strstr(text, "\noptim.lr = 0.5\noptim.momentum = 0.9\n") != NULL); /* a default */
     ck_assert(strstr(text, "edge.") == NULL);                                    /* unused in bp */

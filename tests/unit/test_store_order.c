@@ -29,7 +29,7 @@ static adn_order_step step_of(int k)
                                                     : k % 7 - 1,
                             .out_slot = k % 3 == 0 ? ADN_ORDER_SLOTS - 1 : k % 9 - 1,
                             .act = (uint8_t)(k % ADN_ORDER_ACTS),
-                            .flags = (uint8_t)(k * 37),
+                            .flags = (uint8_t)(k * 37 % ADN_ORDER_FLAGS),
                             .source_step = k % 11 == 0 ? far : k};
 }
 
@@ -110,7 +110,7 @@ START_TEST(the_bytes_are_those_of_the_drawing)
     static const uint8_t expected[] = {
         'a', 'd', 'n', 'o', 'r', 'd', 'e', 'r', 1,   0, 0, 0, 3, 0, 0, 0,
         2,   1,   0,   0,   0,   0,   0,   0,   0,   0, 0, 0, 0, 0, 0, 0, /* a step: */
-        3,   5,   9,   4,   3,   2,   255, 255, 255, 7, 6, 5, 4, 3, 2, 1};
+        3,   0,   77,  4,   3,   2,   255, 255, 255, 7, 6, 5, 4, 3, 2, 1};
     adn_order *o;
     char *bytes;
     size_t n;
@@ -255,12 +255,12 @@ START_TEST(hostile_files_are_refused_with_their_name_and_the_byte)
         {8, "\2", 1, "byte 8: is of version 2"},
         {11, "\1", 1, "byte 8: is of version 16777217"},
         {12, "\0", 1, "byte 12: says 0 blocks"},
-        {12, "\101", 1, "byte 12: says 65 blocks"},
+        {13, "\5", 1, "byte 12: says 1283 blocks"},
         {12, "\377\377\377\377", 4, "byte 12: says 4294967295 blocks"},
         {23, "\200", 1, "byte 16: begins at source step 9223372036854775808"},
         {32 + 16, "\4", 1, "byte 48: a stage that there is not"},
         {32 + 16, "\377", 1, "byte 48: a stage that there is not"},
-        {32 + 16 + 1, "\10", 1, "byte 48: an act that there is not"},
+        {32 + 16 + 1, "\1", 1, "byte 48: a stage that there is not"},
         {32 + 3, "\0", 1, "byte 32: a slot that the source would take"},
         {32, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, "byte 32: a slot that the source would take"},
         {32 + 5000 * 16, "\4", 1, "byte 80032: a stage that there is not"},
