@@ -215,6 +215,14 @@ void adn_edge_leave(adn_edge *e, adn_lane lane)
     unlock(e);
 }
 
+bool adn_edge_has_unread(adn_edge *e)
+{
+    pthread_mutex_lock(&e->lock);
+    bool has = adn_replay_unread(&e->lanes[ADN_LANE_TRAIN].ring.book) > 0;
+    pthread_mutex_unlock(&e->lock);
+    return has;
+}
+
 void adn_edge_read_once(adn_edge *e)
 {
     pthread_mutex_lock(&e->lock);

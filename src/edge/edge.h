@@ -87,6 +87,8 @@ void adn_edge_release(adn_edge *e, adn_slot *s);
 /* The consumer takes no more batches of the lane: the edge drops them from now on. Who has left the
  * test lane is gone: markers are dropped, too. */
 void adn_edge_leave(adn_edge *e, adn_lane lane);
+/* Whether the training lane holds a batch that was never taken, written or about to be. */
+bool adn_edge_has_unread(adn_edge *e);
 /* From now on no batch of the training lane is read a second time. */
 void adn_edge_read_once(adn_edge *e);
 

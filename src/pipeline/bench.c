@@ -127,6 +127,12 @@ static adn_status run_measured(bench *b, adn_profile *then, adn_profile *now)
     r->cpu_s = process_s() - start_cpu;
     ADN_TRY(st, look(b, now), done);
     r->n_step = (int)adn_run_step(b->run); /* the config's `until` may have come before */
+    r->n_learned = (int64_t)r->n_step * b->plan.batch;
+    for (int j = 0; j < b->plan.n_block; j++) {
+        adn_stage_view v = adn_stage_look(adn_run_stage(b->run, j));
+        r->blocks[j].n_step = v.steps + v.rereads;
+        if (b->plan.conf->mode == ADN_MODE_ASYNC) r->n_learned = ADN_MIN(r->n_learned, v.samples);
+    }
     r->data_wait_s = adn_run_look(b->run).data_wait_s;
     r->peak_rss_mib = peak_rss_mib(); /* before the rates are measured, with memory of their own */
 done:

@@ -24,12 +24,14 @@ typedef struct adn_bench_block {
     adn_bench_row *rows; /* what was run, in the order of a step, the copies last */
     int n_row;
     adn_bench_row sum;
-    double wait_s; /* of its worker */
+    double wait_s;  /* of its worker */
+    int64_t n_step; /* that it made; async: re-reads too */
 } adn_bench_block;
 
 typedef struct adn_bench {
-    adn_type type; /* of activations */
-    int n_step, batch, n_core;
+    adn_type type;             /* of activations */
+    int n_step, batch, n_core; /* n_step: of the source */
+    int64_t n_learned;         /* images; async: that the slowest block learned, each once */
     adn_bench_block *blocks;
     int n_block;
     double seconds; /* of the steps, from an empty pipeline to an empty pipeline */

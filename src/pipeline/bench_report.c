@@ -52,9 +52,14 @@ static double over(double amount, double by)
     return by > 0 ? amount / by : 0;
 }
 
-static double img_s(const adn_bench *b, double seconds)
+static double img_s(const adn_bench *b)
 {
-    return over((double)b->n_step * b->batch, seconds);
+    return over((double)b->n_learned, b->seconds);
+}
+
+static double img_s_alone(const adn_bench *b, const adn_bench_block *block)
+{
+    return over((double)block->n_step * b->batch, block->sum.seconds);
 }
 
 /* --- JSON */
@@ -110,7 +115,7 @@ static void put_block(adn_json *j, const adn_bench *b, int k)
     adn_json_number(j, "busy_s", block->sum.seconds);
     adn_json_number(j, "floor_s", block->sum.floor_s);
     adn_json_number(j, "wait_s", block->wait_s);
-    adn_json_number(j, "img_s", img_s(b, block->sum.seconds));
+    adn_json_number(j, "img_s", img_s_alone(b, block));
     adn_json_number(j, "best_gflop_s", 2e-9 * block->rates.macs_s);
     adn_json_number(j, "copy_gb_s", 1e-9 * block->rates.copy_bytes_s);
     put_ops(j, block);
@@ -139,7 +144,7 @@ adn_status adn_bench_json(const adn_bench *b, char **out)
 
     if (st != ADN_OK) return st;
     adn_json_open(&j, NULL, '{');
-    adn_json_number(&j, "img_s", img_s(b, b->seconds));
+    adn_json_number(&j, "img_s", img_s(b));
     adn_json_number(&j, "peak_rss_mib", b->peak_rss_mib);
     adn_json_string(&j, "isa", isa);
     adn_json_int(&j, "cores", b->n_core);
@@ -197,7 +202,7 @@ static void blocks_table(adn_text *t, const adn_bench *b)
         adn_text_line(t, "%-5d  %7d  ", k, block->n_thread);
         rates_text(t, b, &block->sum);
         adn_text_line(t, "  %8.2f  %8.2f  %11.0f  %12.1f  %9.1f\n", ms(b, block->wait_s),
-                      ms(b, other), img_s(b, block->sum.seconds), 2e-9 * block->rates.macs_s,
+                      ms(b, other), img_s_alone(b, block), 2e-9 * block->rates.macs_s,
                       1e-9 * block->rates.copy_bytes_s);
     }
     adn_text_line(t, "waits: of the block's worker, for batches, slots and its host; other: it had "
@@ -255,7 +260,7 @@ adn_status adn_bench_table(const adn_bench *b, char **out)
     if (st != ADN_OK) return st;
     adn_text_line(
         &t, "%d steps of %d in %.2f s: %.0f img/s in all; data wait %.1f%%; peak RSS %.0f MiB\n\n",
-        b->n_step, b->batch, b->seconds, img_s(b, b->seconds), 100 * b->data_wait_s / b->seconds,
+        b->n_step, b->batch, b->seconds, img_s(b), 100 * b->data_wait_s / b->seconds,
         b->peak_rss_mib);
     ops_table(&t, b);
     blocks_table(&t, b);

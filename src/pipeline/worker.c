@@ -193,6 +193,14 @@ static adn_stage_act act_on(const adn_worker *w)
     return !w->is_done && learns(w, w->in->learner) ? ADN_ACT_LEARN : ADN_ACT_FORWARD;
 }
 
+/* A batch is read again only by a stage that has nothing else to do: while its device is busy a
+ * fresh one may come yet. */
+static adn_status await_unread(const adn_worker *w)
+{
+    bool may_reread = w->run->is_async && !adn_edge_has_unread(in_edge(w));
+    return may_reread ? adn_stage_drain(stage_of(w)) : ADN_OK;
+}
+
 /* Whether the step's output goes on. */
 static bool emits(const adn_worker *w)
 {
@@ -208,6 +216,7 @@ adn_status adn_worker_begin(adn_worker *w)
     ADN_ASSERT(!w->has_begun);
     if (w->has_left || w->n_test_due > 0) return ADN_AGAIN;
     if (w->in == NULL) {
+        ADN_TRY(st, await_unread(w), done);
         st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, queue_of(w), &w->in);
         if (st == ADN_END) return end_of_batches(w);
         if (st == ADN_OK && w->in == NULL) return meet_marker(w);
