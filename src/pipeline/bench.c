@@ -185,11 +185,13 @@ adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options, cha
 {
     adn_status st;
     bench b = {0};
+    adn_cuts cuts = {0};
 
     conf->data.drop_last = true; /* each step is one of a full batch, and counts as such */
     ADN_TRY(st, adn_dataset_open(&conf->data, &b.data), done);
-    ADN_TRY(st, adn_plan_create(conf, &b.data, &b.plan), done);
     ADN_TRY(st, adn_cpu_open(&b.dev), done);
+    ADN_TRY(st, adn_cuts_choose(conf, &b.data, b.dev, &cuts), done);
+    ADN_TRY(st, adn_plan_create_cut(conf, &b.data, &cuts, &b.plan), done);
     if (options->n_warmup > 0) ADN_TRY(st, warm_up(&b, options->n_warmup), done);
     ADN_TRY(st, measure(&b, options->n_step), done);
     st = options->as_json ? adn_bench_json(&b.result, out) : adn_bench_table(&b.result, out);

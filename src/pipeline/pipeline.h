@@ -21,6 +21,7 @@ typedef struct adn_plan_block {
     double slow;          /* its steps take so many times as long: chaos.slow; 1: as they do */
     double step_s;        /* the virtual schedule: a step's modelled time, on average */
     adn_link_conf link;   /* the virtual schedule: of the edge into it */
+    double predicted_s;   /* of a step of the full batch, from measured times; 0: not known */
 } adn_plan_block;
 
 typedef struct adn_plan {
@@ -42,17 +43,42 @@ typedef struct adn_plan {
     adn_net_batch batches[ADN_MAX_BATCHES];
     int n_batches;
 } adn_plan;
+/* What `model.cuts: auto` became (cuts.c), now or when a stored run began. Zeroed: nothing. */
+typedef struct adn_cuts {
+    int n_block;
+    int end[ADN_MAX_BLOCKS];        /* block j ends after this unit, from 1 */
+    double seconds[ADN_MAX_BLOCKS]; /* of its step, measured; 0: not known */
+    int n_thread;                   /* of the team that was measured */
+} adn_cuts;
+/* Cuts are auto, and there are blocks to make: not in bp. */
+bool adn_cuts_are_auto(const adn_config *conf);
+/* Where they are: measures units and heads on the device, a few steps of each, and balances blocks
+ * for the fastest slowest one in the memory that is free. Else leaves *out alone. ADN_NOMEM:
+ * nothing fits. */
+adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev,
+                           adn_cuts *out) ADN_MUST_USE;
+
 /* data: sizes, classes, mean and std are read; pixels are not. */
 adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
                            adn_plan *out) ADN_MUST_USE;
+/* The same with these cuts where the config's are auto. */
+adn_status adn_plan_create_cut(const adn_config *conf, const adn_dataset_pair *data,
+                               const adn_cuts *cuts, adn_plan *out) ADN_MUST_USE;
 void adn_plan_clear_all(adn_plan *p);
 /* teams.c. Threads for blocks that run side by side: one each, then core by core to the slowest, so
  * that blocks share a core only where there are more of them than cores; if the slowest block would
  * keep cores idle even so, all of them for each, which then take turns. Sets team[n_block]. */
 void adn_teams_share(const double *cost, int n_block, int n_core, int *team);
-adn_status adn_plan_teams(adn_plan *p) ADN_MUST_USE; /* cores and threads of every block's queue */
 /* Seconds that a full batch keeps the modelled link of edge j busy. */
 double adn_plan_transfer_s(const adn_plan *p, int edge);
+/* Cores and threads of every block's queue, by measured times where cuts has them (else NULL), and
+ * what is predicted of that team. */
+adn_status adn_plan_teams(adn_plan *p, const adn_cuts *cuts) ADN_MUST_USE;
+/* Puts the cores and threads that `blocks` gives this block into q; what it does not give stays. */
+adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q) ADN_MUST_USE;
+/* Seconds of a step of all blocks side by side: the slowest block's (*slowest; may be NULL), or
+ * longer where the cores have more to do. 0: not known, or blocks run one after another. */
+double adn_plan_predict(const adn_plan *p, int n_core, int *slowest);
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev,
                             int edge); /* edge j leads into block j */
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,

@@ -5,16 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 
-static adn_status plan_cuts(adn_plan *p)
+static int n_cut(const adn_plan *p, const adn_cuts *chosen)
 {
     const adn_model_conf *m = &p->conf->model;
-    int n = m->cuts_kind == ADN_CUTS_EVERY ? p->model.n_unit - 1 : m->n_cut;
 
-    if (p->conf->mode == ADN_MODE_BP) n = 0;
+    if (p->conf->mode == ADN_MODE_BP) return 0;
+    if (m->cuts_kind == ADN_CUTS_AUTO) return chosen->n_block - 1;
+    return m->cuts_kind == ADN_CUTS_EVERY ? p->model.n_unit - 1 : m->n_cut;
+}
+
+static adn_status plan_cuts(adn_plan *p, const adn_cuts *chosen)
+{
+    const adn_model_conf *m = &p->conf->model;
+    const int *given = adn_cuts_are_auto(p->conf) ? chosen->end : m->cuts;
+
+    ADN_ASSERT(!adn_cuts_are_auto(p->conf) || (chosen != NULL && chosen->n_block > 0));
+    int n = n_cut(p, chosen);
     p->cuts = adn_alloc((size_t)ADN_MAX(1, n) * sizeof(*p->cuts));
     if (p->cuts == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
     for (int i = 0; i < n; i++) {
-        p->cuts[i] = m->cuts_kind == ADN_CUTS_EVERY ? i + 1 : m->cuts[i];
+        p->cuts[i] = m->cuts_kind == ADN_CUTS_EVERY ? i + 1 : given[i];
         if (p->cuts[i] < 1 || p->cuts[i] >= p->model.n_unit)
             return ADN_FAIL(ADN_BADCONF,
                             "%s: a cut after unit %d: the net has %d units, the last cut may stand "
@@ -120,6 +130,12 @@ static adn_status plan_until(adn_plan *p)
 
 adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data, adn_plan *out)
 {
+    return adn_plan_create_cut(conf, data, NULL, out);
+}
+
+adn_status adn_plan_create_cut(const adn_config *conf, const adn_dataset_pair *data,
+                               const adn_cuts *cuts, adn_plan *out)
+{
     adn_status st = ADN_OK;
     const adn_dataset *train = &data->train;
     adn_plan p = {.conf = conf,
@@ -131,10 +147,10 @@ adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
                   .type = conf->precision == ADN_PRECISION_BF16 ? ADN_BF16 : ADN_F32};
 
     ADN_TRY(st, adn_model_create(&conf->model, &p.model), fail);
-    ADN_TRY(st, plan_cuts(&p), fail);
+    ADN_TRY(st, plan_cuts(&p, cuts), fail);
     ADN_TRY(st, plan_blocks(&p, data), fail);
     ADN_TRY(st, plan_chaos(&p), fail);
-    ADN_TRY(st, adn_plan_teams(&p), fail);
+    ADN_TRY(st, adn_plan_teams(&p, cuts), fail);
     plan_batches(&p);
     if (p.epoch_batches == 0) {
         st = ADN_FAIL(ADN_BADCONF, "%s: %d, and the set has %d samples: no batch to learn from",

@@ -43,16 +43,21 @@ done:
     return st;
 }
 
-/* A resumed run keeps the teams it began with: sums depend on how work is split. */
-static adn_status keep_teams(adn_setup *s)
+/* The config that an existing run was resolved to. Gives (adn_config_free). */
+static adn_status load_old(const adn_setup *s, adn_config **out)
 {
-    adn_status st;
-    adn_config *old = NULL;
     char *path = adn_path_join(adn_rundir_path(s->dir), "config.resolved.yaml");
+    if (path == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
+    adn_status st = adn_config_load(path, NULL, 0, out);
+    adn_free(path);
+    return st;
+}
+
+/* A resumed run keeps the teams it began with: sums depend on how work is split. */
+static void keep_teams(adn_setup *s, const adn_config *old)
+{
     int cores[1024], n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores));
 
-    if (path == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
-    ADN_TRY(st, adn_config_load(path, NULL, 0, &old), done);
     for (int j = 0; j < s->plan.n_block && j < old->n_block; j++) {
         int n = old->blocks[j].threads;
         if (n <= 0) continue;
@@ -60,16 +65,57 @@ static adn_status keep_teams(adn_setup *s)
             adn_warn("block %d began with %d threads; this machine gives %d cores", j, n, n_core);
         s->plan.blocks[j].queue.n_thread = n;
     }
+}
+
+/* A resumed run keeps its blocks too, however this machine is doing now. */
+static adn_status plan_cuts(adn_setup *s, const adn_config *old, adn_cuts *cuts)
+{
+    if (!adn_cuts_are_auto(s->conf)) return ADN_OK;
+    if (old == NULL || old->model.cuts_kind != ADN_CUTS_LIST)
+        return adn_cuts_choose(s->conf, &s->data, s->dev, cuts);
+    cuts->n_block = old->model.n_cut + 1;
+    if (cuts->n_block > ADN_MAX_BLOCKS)
+        return ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", cuts->n_block, ADN_MAX_BLOCKS);
+    for (int i = 0; i < old->model.n_cut; i++) cuts->end[i] = old->model.cuts[i];
+    return ADN_OK;
+}
+
+static adn_status plan(adn_setup *s)
+{
+    adn_status st;
+    adn_config *old = NULL;
+    adn_cuts cuts = {0};
+
+    if (s->dir != NULL) ADN_TRY(st, load_old(s, &old), done);
+    ADN_TRY(st, plan_cuts(s, old, &cuts), done);
+    ADN_TRY(st, adn_plan_create_cut(s->conf, &s->data, &cuts, &s->plan), done);
+    if (s->plan.n_block > ADN_MAX_BLOCKS) {
+        st = ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", s->plan.n_block, ADN_MAX_BLOCKS);
+        goto done;
+    }
+    if (old != NULL) keep_teams(s, old);
 done:
     adn_config_free(old);
-    adn_free(path);
     return st;
+}
+
+static adn_status resolve_cuts(adn_setup *s)
+{
+    char text[8 * ADN_MAX_BLOCKS] = "[";
+    size_t n = 1;
+
+    if (!adn_cuts_are_auto(s->conf)) return ADN_OK;
+    for (int j = 0; j < s->plan.n_block - 1; j++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%d", j == 0 ? "" : ", ",
+                              s->plan.cuts[j]);
+    snprintf(text + n, sizeof(text) - n, "]");
+    return adn_config_resolve(s->conf, "model.cuts", text);
 }
 
 /* What `auto` became goes into the config, so that the stored one says it. */
 static adn_status resolve(adn_setup *s)
 {
-    adn_status st = ADN_OK;
+    adn_status st = resolve_cuts(s);
     char key[40], value[200];
     const adn_data_conf *d = &s->conf->data;
 
@@ -138,17 +184,12 @@ adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
         if (adn_rundir_state(s->dir) == ADN_RUN_FINISHED) goto done;
     }
     ADN_TRY(st, adn_dataset_open(&s->conf->data, &s->data), done);
-    ADN_TRY(st, adn_plan_create(s->conf, &s->data, &s->plan), done);
-    if (s->plan.n_block > ADN_MAX_BLOCKS) {
-        st = ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", s->plan.n_block, ADN_MAX_BLOCKS);
-        goto done;
-    }
+    ADN_TRY(st, adn_cpu_open(&s->dev), done);
+    ADN_TRY(st, plan(s), done);
     if (s->plan.leaves_one_out)
         adn_info("the last batch of an epoch would have one sample: it is left out (batch norm "
                  "cannot learn from it)");
-    if (s->dir != NULL) ADN_TRY(st, keep_teams(s), done);
     ADN_TRY(st, resolve(s), done);
-    ADN_TRY(st, adn_cpu_open(&s->dev), done);
     adn_run_conf rc = {.plan = &s->plan,
                        .data = &s->data,
                        .dev = s->dev,
@@ -188,9 +229,11 @@ adn_status adn_stand(adn_standing *s, const adn_config *conf, const adn_run_conf
 {
     adn_status st;
     adn_run_conf rc = *tells;
+    adn_cuts cuts = {0};
 
-    ADN_TRY(st, adn_plan_create(conf, &s->data, &s->plan), done);
     ADN_TRY(st, adn_cpu_open(&s->dev), done);
+    ADN_TRY(st, adn_cuts_choose(conf, &s->data, s->dev, &cuts), done);
+    ADN_TRY(st, adn_plan_create_cut(conf, &s->data, &cuts, &s->plan), done);
     rc.plan = &s->plan;
     rc.data = &s->data;
     rc.dev = s->dev;

@@ -46,26 +46,53 @@ static adn_status use_cores(adn_queue_conf *q, const adn_block_conf *given, int 
     return ADN_OK;
 }
 
+adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q)
+{
+    int allowed[1024], n_allowed = adn_cores_allowed(allowed, (int)ADN_COUNT(allowed));
+    const adn_block_conf *given = conf->n_block > 0 ? &conf->blocks[block] : NULL;
+
+    if (given == NULL) return ADN_OK;
+    if (given->first_core >= 0) {
+        adn_status st = use_cores(q, given, block, allowed, n_allowed);
+        if (st != ADN_OK) return st;
+        q->n_thread = q->n_core;
+    }
+    if (given->threads > 0) q->n_thread = given->threads;
+    return ADN_OK;
+}
+
+static bool runs_one_by_one(const adn_plan *p)
+{
+    return p->conf->mode == ADN_MODE_BP || p->conf->mode == ADN_MODE_GREEDY ||
+           p->conf->schedule == ADN_SCHEDULE_VIRTUAL;
+}
+
+static bool are_measured(const adn_cuts *cuts)
+{
+    return cuts != NULL && cuts->seconds[0] > 0;
+}
+
 /* All cores where blocks run one after another. */
-static adn_status share_cores(const adn_plan *p, int n_core, int *team)
+static adn_status share_cores(const adn_plan *p, const adn_cuts *cuts, int n_core, int *team)
 {
     adn_status st = ADN_OK;
-    bool one_by_one = p->conf->mode == ADN_MODE_BP || p->conf->mode == ADN_MODE_GREEDY ||
-                      p->conf->schedule == ADN_SCHEDULE_VIRTUAL;
     double *cost = adn_alloc((size_t)p->n_block * sizeof(*cost));
 
     if (cost == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
     for (int j = 0; j < p->n_block; j++) {
         team[j] = n_core;
-        ADN_TRY(st, adn_net_spec_macs(&p->blocks[j].spec, &cost[j]), done);
+        if (are_measured(cuts))
+            cost[j] = cuts->seconds[j];
+        else
+            ADN_TRY(st, adn_net_spec_macs(&p->blocks[j].spec, &cost[j]), done);
     }
-    if (!one_by_one) adn_teams_share(cost, p->n_block, n_core, team);
+    if (!runs_one_by_one(p)) adn_teams_share(cost, p->n_block, n_core, team);
 done:
     adn_free(cost);
     return st;
 }
 
-adn_status adn_plan_teams(adn_plan *p)
+adn_status adn_plan_teams(adn_plan *p, const adn_cuts *cuts)
 {
     static const char *const names[] = {"block0", "block1", "block2", "block3",
                                         "block4", "block5", "block6", "block7"};
@@ -74,18 +101,32 @@ adn_status adn_plan_teams(adn_plan *p)
     int *team = adn_alloc((size_t)p->n_block * sizeof(*team));
 
     if (team == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
-    ADN_TRY(st, share_cores(p, n_allowed, team), done);
+    ADN_TRY(st, share_cores(p, cuts, n_allowed, team), done);
     for (int j = 0; j < p->n_block; j++) {
-        const adn_block_conf *given = p->conf->n_block > 0 ? &p->conf->blocks[j] : NULL;
-        adn_queue_conf *q = &p->blocks[j].queue;
-        q->name = j < (int)ADN_COUNT(names) ? names[j] : "block";
-        if (given != NULL && given->first_core >= 0)
-            ADN_TRY(st, use_cores(q, given, j, allowed, n_allowed), done);
-        q->n_thread = given != NULL && given->threads > 0 ? given->threads
-                      : q->n_core > 0                     ? q->n_core
-                                                          : team[j];
+        adn_plan_block *b = &p->blocks[j];
+        b->queue.name = j < (int)ADN_COUNT(names) ? names[j] : "block";
+        ADN_TRY(st, adn_teams_given(p->conf, j, &b->queue), done);
+        bool is_given = b->queue.n_thread > 0; /* measured as it is */
+        if (!is_given) b->queue.n_thread = team[j];
+        if (!are_measured(cuts)) continue;
+        b->predicted_s = cuts->seconds[j];
+        if (!is_given) b->predicted_s *= (double)cuts->n_thread / team[j];
     }
 done:
     adn_free(team);
     return st;
+}
+
+double adn_plan_predict(const adn_plan *p, int n_core, int *slowest)
+{
+    double work = 0;
+    int at = 0;
+
+    for (int j = 0; j < p->n_block; j++) {
+        const adn_plan_block *b = &p->blocks[j];
+        work += b->predicted_s * b->queue.n_thread;
+        if (b->predicted_s > p->blocks[at].predicted_s) at = j;
+    }
+    if (slowest != NULL) *slowest = at;
+    return runs_one_by_one(p) ? 0 : ADN_MAX(p->blocks[at].predicted_s, work / n_core);
 }

@@ -7,6 +7,7 @@
 
 #include "core/core.h"
 #include "core/json.h"
+#include "core/thread.h"
 
 typedef struct block_facts {
     adn_net_sizes net;
@@ -25,19 +26,20 @@ static block_facts facts_of(const adn_plan *p, adn_run *r, int j)
                          .threads = b->queue.n_thread};
 }
 
-static double sum_of(const block_facts *f)
+static bool is_measured(const adn_plan *p)
 {
-    return f->net.macs;
+    return p->blocks[0].predicted_s > 0;
 }
 
-/* Speed-up of the pipeline over its stages one after another, by multiply-adds: sum / max. */
+/* Speed-up of the pipeline over its stages one after another: sum / max of their times, or of their
+ * multiply-adds where nothing was measured. */
 static double bound(const adn_plan *p, adn_run *r)
 {
     double sum = 0, max = 0;
     for (int j = 0; j < p->n_block; j++) {
-        block_facts f = facts_of(p, r, j);
-        sum += sum_of(&f);
-        max = ADN_MAX(max, sum_of(&f));
+        double cost = is_measured(p) ? p->blocks[j].predicted_s : facts_of(p, r, j).net.macs;
+        sum += cost;
+        max = ADN_MAX(max, cost);
     }
     return max > 0 ? sum / max : 1;
 }
@@ -69,6 +71,7 @@ static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
     adn_json_int(j, "last_unit", f.last_unit);
     adn_json_string(j, "device", "cpu");
     adn_json_int(j, "threads", f.threads);
+    if (is_measured(p)) adn_json_number(j, "predicted_ms", 1e3 * p->blocks[b].predicted_s);
     adn_json_number(j, "macs", f.net.macs);
     adn_json_number(j, "head_macs", f.net.head_macs);
     adn_json_int(j, "parameters", f.net.n_param);
@@ -241,6 +244,24 @@ static void algos_table(adn_text *t, const adn_plan *p, adn_run *r)
     }
 }
 
+static void predicted_table(adn_text *t, const adn_plan *p)
+{
+    int cores[1024], n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores)), slowest;
+    double step_s = adn_plan_predict(p, n_core, &slowest);
+
+    adn_text_line(t, "\nblock  units  threads  predicted ms/step\n");
+    for (int j = 0; j < p->n_block; j++) {
+        const adn_plan_block *b = &p->blocks[j];
+        char units[16];
+        snprintf(units, sizeof(units), "%d-%d", b->first_unit, b->last_unit);
+        adn_text_line(t, "%-5d  %-5s  %7d  %17.2f\n", j, units, b->queue.n_thread,
+                      1e3 * b->predicted_s);
+    }
+    if (step_s > 0)
+        adn_text_line(t, "predicted: %.0f img/s; the slowest is block %d\n", p->batch / step_s,
+                      slowest);
+}
+
 adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
 {
     size_t total = 0;
@@ -258,10 +279,11 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
     blocks_table(&t, p, r, &total);
     edges_table(&t, p, &total);
     algos_table(&t, p, r);
+    if (is_measured(p)) predicted_table(&t, p);
     adn_text_line(&t, "\nmemory planned: %.1f MiB\n", mib(total));
     adn_text_line(&t,
-                  "speed-up bound (sum / max of block costs, by multiply-adds): %.2fx with a "
-                  "device for each block\n",
-                  bound(p, r));
+                  "speed-up bound (sum / max of block costs, by %s): %.2fx with a device for each "
+                  "block\n",
+                  is_measured(p) ? "measured times" : "multiply-adds", bound(p, r));
     return adn_text_give(&t, out);
 }

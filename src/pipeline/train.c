@@ -22,7 +22,10 @@ typedef struct training {
         double at_s;
     } seen[ADN_MAX_BLOCKS];
     adn_tick tick;
-    double told_s; /* when who waits for whom was told last */
+    double told_s;         /* when who waits for whom was told last */
+    double predicted_s;    /* of a step; 0: not known */
+    int slowest;           /* the block that was predicted to be */
+    double timed, timed_s; /* its samples, and the seconds that its rows gave them */
 } training;
 
 /* --- what the pipeline tells */
@@ -70,6 +73,11 @@ static adn_status on_row(void *user, const adn_epoch_row *row)
 {
     training *t = user;
     adn_status st = forgive(adn_rundir_row(t->setup.dir, row));
+
+    if (row->block == t->slowest && row->img_s > 0) {
+        t->timed += (double)t->setup.plan.epoch_samples;
+        t->timed_s += (double)t->setup.plan.epoch_samples / row->img_s;
+    }
 
     if (st == ADN_OK) st = forgive(event_row(t, row));
     pthread_mutex_lock(&t->lock);
@@ -223,6 +231,17 @@ static const char *state_after(adn_status st)
     }
 }
 
+/* What automatic cuts promised beside what came of it. */
+static void tell_prediction(const training *t)
+{
+    const adn_plan *p = &t->setup.plan;
+
+    if (t->predicted_s == 0 || t->timed_s == 0) return;
+    adn_info("predicted %.0f img/s (slowest block %d: %.1f ms a step), measured %.0f img/s",
+             p->batch / t->predicted_s, t->slowest, 1e3 * p->blocks[t->slowest].predicted_s,
+             t->timed / t->timed_s);
+}
+
 static adn_status train(training *t)
 {
     adn_run_conf tells = {.must_stop = must_stop,
@@ -231,16 +250,19 @@ static adn_status train(training *t)
                           .on_save = on_save,
                           .user = t};
     const adn_train_start *start = &t->setup.start;
+    int cores[1024], n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores));
     adn_status st = adn_setup_init(&t->setup, &tells);
 
     if (st != ADN_OK) return st;
     if (t->watch->on_start != NULL) t->watch->on_start(t->watch->user, start);
     if (start->was_finished) return ADN_OK;
+    t->predicted_s = adn_plan_predict(&t->setup.plan, n_core, &t->slowest);
     t->first_step = adn_run_step(t->setup.run);
     t->start_s = adn_now();
     event_text(t, start->is_resumed ? "resumed" : "started", t->first_step);
     ADN_TRY(st, forgive(adn_rundir_status(t->setup.dir, "running", NULL)), done);
     st = watch_it(t);
+    tell_prediction(t);
     event_text(t, state_after(st), adn_run_step(t->setup.run));
     adn_status said = forgive(adn_rundir_status(t->setup.dir, state_after(st), NULL));
     if (st == ADN_OK) st = said;

@@ -297,6 +297,33 @@ done
 cmp whole.csv halves.csv || fail "stop and resume has other rows than no stop"
 echo "ok: stop_and_resume_equals_no_stop"
 
+# --- cuts by measured times: two blocks of four units, the same ones in plan, run, resume and eval
+auto=('model.units=[{conv: 4}, {pool: 2, conv: 4}, {conv: 4}, {conv: 4}]' model.cuts=auto "blocks=[{}, {}]")
+expect plan_with_automatic_cuts 0 "model.cuts: auto: measuring 4 units with" "$adonis" plan a.yaml "${auto[@]}"
+prints "predicted ms/step"
+prints "by measured times"
+expect plan_without_them 0 "" "$adonis" plan a.yaml
+prints "by multiply-adds"
+if grep -q predicted out; then fail "a time is predicted though nothing was measured"; fi
+expect run_with_automatic_cuts 0 "model.cuts: auto makes 2 blocks" "$adonis" train a.yaml "${auto[@]}" name=auto
+grep -qE 'predicted [0-9]+ img/s \(slowest block [01]: [0-9.]+ ms a step\), measured [0-9]+ img/s' said ||
+    fail "it does not say what came of the prediction"
+cp runs/auto/plan.json out
+holds plan_json_has_predictions "assert all(b['predicted_ms'] > 0 for b in j['blocks']), j"
+last=$(python3 -c "import json; print(json.load(open('runs/auto/plan.json'))['blocks'][0]['last_unit'])")
+grep -qE "^  cuts: \[$last\] +# auto" runs/auto/config.resolved.yaml || fail "the cuts after unit $last are not stored"
+expect eval_takes_the_stored_cuts 0 "" "$adonis" eval auto
+if grep -q measuring said; then fail "eval measures anew"; fi
+other=$((last % 3 + 1)) # no choice that could be made anew by chance
+rm -r runs/auto/ckpt
+sed -i "s/cuts: \[$last\]/cuts: [$other]/" runs/auto/config.resolved.yaml
+sed -i 's/"state": "finished"/"state": "stopped"/' runs/auto/status.json
+expect resume_takes_the_stored_cuts 0 "the run begins again" "$adonis" train a.yaml "${auto[@]}" name=auto
+if grep -q measuring said; then fail "resume measures anew"; fi
+grep -q "unit$other.conv.weight" runs/auto/ckpt/last/block0.safetensors || fail "block 0 ends before unit $other"
+if grep -q "unit$((other + 1)).conv.weight" runs/auto/ckpt/last/block0.safetensors; then fail "it ends behind it"; fi
+echo "ok: automatic_cuts_are_chosen_once"
+
 # --- on fewer cores than it began with: the same teams, so the same bits
 expect begin_on_all_cores 0 "" "$adonis" train a.yaml mode=bp until=1ep name=teams
 threads=$(sed -n 's/.*- threads: \([0-9]*\) .*/\1/p' runs/teams/config.resolved.yaml)

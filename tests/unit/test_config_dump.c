@@ -137,6 +137,7 @@ START_TEST(a_dump_loads_again_to_the_same_configuration)
     ck_round_trip("version: 1\naux: {kind: cnn}\noptim: {schedule: {kind: constant}}\nmodel: "
                   "{name: resnet18, cuts: every}\n",
                   NULL, 0);
+    ck_round_trip("version: 1\nmodel: {cuts: auto}\nblocks: [{}, {threads: 2}]\n", NULL, 0);
 }
 END_TEST
 

@@ -1,0 +1,201 @@
+/* Chooses cuts: how many blocks, what units and devices are measured to do, and the balance. */
+#include "pipeline/cuts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/thread.h"
+#include "pipeline/balance.h"
+
+bool adn_cuts_are_auto(const adn_config *conf)
+{
+    return conf->model.cuts_kind == ADN_CUTS_AUTO && conf->mode != ADN_MODE_BP;
+}
+
+int adn_cuts_count(const adn_config *conf, int n_unit, int n_core)
+{
+    if (conf->n_block > 0) return conf->n_block;
+    return ADN_MIN(ADN_MIN(ADN_MAX(n_core, 2), n_unit), ADN_MAX_BLOCKS);
+}
+
+int adn_cuts_team(const adn_config *conf, int n_block, int n_core)
+{
+    return conf->mode == ADN_MODE_GREEDY ? n_core : ADN_MAX(1, n_core / n_block);
+}
+
+/* --- from costs to cuts */
+
+double adn_cuts_bytes(const adn_unit_cost *units, int from, int end)
+{
+    adn_part_cost sum = units[end - 1].head;
+
+    for (int i = from; i < end; i++) {
+        const adn_part_cost *c = i == from ? &units[i].first : &units[i].inner;
+        sum.state_bytes += c->state_bytes;
+        sum.kept_bytes += c->kept_bytes;
+        sum.passing_bytes = ADN_MAX(sum.passing_bytes, c->passing_bytes);
+        sum.workspace_bytes = ADN_MAX(sum.workspace_bytes, c->workspace_bytes);
+    }
+    return units[from].edge_bytes + sum.state_bytes + sum.kept_bytes + sum.passing_bytes +
+           sum.workspace_bytes;
+}
+
+adn_status adn_cuts_balance(const adn_unit_cost *units, int n_unit, const double *speed,
+                            int n_block, double limit_bytes, adn_cuts *out)
+{
+    adn_status st = ADN_NOMEM;
+    size_t n = (size_t)n_unit;
+    double *seconds = adn_alloc(3 * n * sizeof(*seconds)),
+           *bytes = adn_alloc(n * n * sizeof(*bytes));
+
+    if (seconds == NULL || bytes == NULL) {
+        st = ADN_FAIL(ADN_NOMEM, "cuts: no memory");
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        seconds[i] = units[i].first.seconds;
+        seconds[n + i] = units[i].inner.seconds;
+        seconds[2 * n + i] = units[i].head.seconds;
+        for (size_t e = i; e < n; e++) bytes[i * n + e] = adn_cuts_bytes(units, (int)i, (int)e + 1);
+    }
+    adn_balance b = {.n_unit = n_unit,
+                     .n_block = n_block,
+                     .first = seconds,
+                     .inner = seconds + n,
+                     .head = seconds + 2 * n,
+                     .speed = speed,
+                     .bytes = bytes,
+                     .limit_bytes = limit_bytes};
+    ADN_TRY(st, adn_balance_cut(&b, out->end), done);
+    out->n_block = n_block;
+    for (int j = 0; j < n_block; j++)
+        out->seconds[j] = adn_balance_seconds(&b, j == 0 ? 0 : out->end[j - 1], out->end[j], j);
+done:
+    adn_free(seconds);
+    adn_free(bytes);
+    return st;
+}
+
+/* --- what is measured */
+
+static bool is_same_team(const adn_queue_conf *a, const adn_queue_conf *b)
+{
+    return a->n_thread == b->n_thread && a->n_core == b->n_core &&
+           memcmp(a->cores, b->cores, (size_t)a->n_core * sizeof(a->cores[0])) == 0;
+}
+
+/* The unit that devices are compared by: that with the most multiply-adds. */
+static adn_status heaviest_unit(const adn_plan *every, int *out)
+{
+    double most = -1, macs;
+
+    for (int i = 0; i < every->n_block; i++) {
+        adn_status st = adn_net_spec_macs(&every->blocks[i].spec, &macs);
+        if (st != ADN_OK) return st;
+        if (macs > most) *out = i;
+        most = ADN_MAX(most, macs);
+    }
+    return ADN_OK;
+}
+
+/* Each kind of device is measured once; who only has teams like `team` is not measured at all. */
+static adn_status measure_speeds(const adn_plan *every, const adn_config *conf, adn_device *dev,
+                                 const adn_queue_conf *team, double *speed, int n_block)
+{
+    adn_status st = ADN_OK;
+    adn_queue_conf queues[ADN_MAX_BLOCKS];
+    double own_s = 0, seconds;
+    int unit = 0;
+
+    ADN_TRY(st, heaviest_unit(every, &unit), done);
+    for (int j = 0; j < n_block; j++) {
+        int like = 0;
+        queues[j] = *team;
+        ADN_TRY(st, adn_teams_given(conf, j, &queues[j]), done);
+        speed[j] = 1;
+        if (is_same_team(&queues[j], team)) continue;
+        while (!is_same_team(&queues[like], &queues[j])) like++;
+        if (like < j) {
+            speed[j] = speed[like];
+            continue;
+        }
+        if (own_s == 0) ADN_TRY(st, adn_probe_team(every, dev, team, unit, &own_s), done);
+        ADN_TRY(st, adn_probe_team(every, dev, &queues[j], unit, &seconds), done);
+        speed[j] = own_s / seconds;
+    }
+done:
+    return st;
+}
+
+static void tell(const adn_cuts *c, const double *speed)
+{
+    char text[400] = "";
+
+    for (int j = 0; j < c->n_block && strlen(text) < sizeof(text) - 60; j++) {
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof(text) - n, "%s%.1f", j == 0 ? "" : ", ", 1e3 * c->seconds[j]);
+        n = strlen(text);
+        if (speed[j] != 1) snprintf(text + n, sizeof(text) - n, " (speed %.2f)", speed[j]);
+    }
+    adn_info("model.cuts: auto makes %d blocks; predicted ms a step: %s", c->n_block, text);
+}
+
+static adn_status measure_and_cut(const adn_plan *every, const adn_config *conf, adn_device *dev,
+                                  int n_block, int n_core, adn_cuts *out)
+{
+    adn_status st;
+    adn_queue_conf team = {.name = "probe", .n_thread = adn_cuts_team(conf, n_block, n_core)};
+    double speed[ADN_MAX_BLOCKS], limit = (double)adn_memory_free();
+    adn_unit_cost *units = adn_alloc((size_t)every->model.n_unit * sizeof(*units));
+
+    if (units == NULL) return ADN_FAIL(ADN_NOMEM, "cuts: no memory");
+    adn_info("model.cuts: auto: measuring %d units with %d thread%s", every->model.n_unit,
+             team.n_thread, team.n_thread == 1 ? "" : "s");
+    ADN_TRY(st, measure_speeds(every, conf, dev, &team, speed, n_block), done);
+    ADN_TRY(st, adn_probe_units(every, dev, &team, units), done);
+    ADN_TRY(st, adn_cuts_balance(units, every->model.n_unit, speed, n_block, limit, out), done);
+    out->n_thread = team.n_thread;
+    tell(out, speed);
+done:
+    adn_free(units);
+    return st;
+}
+
+static adn_status count_blocks(const adn_config *conf, int n_unit, int n_core, int *out)
+{
+    *out = adn_cuts_count(conf, n_unit, n_core);
+    if (*out > n_unit)
+        return ADN_FAIL(ADN_BADCONF, "%s: %d entries, and the net has %d units",
+                        adn_config_place(conf, "blocks"), *out, n_unit);
+    if (*out > ADN_MAX_BLOCKS)
+        return ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", *out, ADN_MAX_BLOCKS);
+    return ADN_OK;
+}
+
+adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev,
+                           adn_cuts *out)
+{
+    adn_status st;
+    adn_config all = *conf; /* the same with every cut, and nothing said of single blocks */
+    adn_plan every = {0};
+    adn_cuts chosen = {0};
+    int cores[1024], n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores)), n_block;
+
+    if (!adn_cuts_are_auto(conf)) return ADN_OK;
+    all.model.cuts_kind = ADN_CUTS_EVERY;
+    all.n_block = 0;
+    ADN_TRY(st, adn_plan_create(&all, data, &every), done);
+    ADN_TRY(st, count_blocks(conf, every.model.n_unit, n_core, &n_block), done);
+    if (n_block == 1) {
+        adn_info("model.cuts: auto: %s makes one block: no cut, nothing is measured",
+                 conf->n_block == 1 ? "an entry of 'blocks'" : "one unit");
+        chosen = (adn_cuts){.n_block = 1, .end = {every.model.n_unit}};
+    } else {
+        ADN_TRY(st, measure_and_cut(&every, conf, dev, n_block, n_core, &chosen), done);
+    }
+    *out = chosen;
+done:
+    adn_plan_clear_all(&every);
+    return st;
+}
