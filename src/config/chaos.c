@@ -85,6 +85,12 @@ static void check_link(const adn_config *conf, int i, int n_block)
                                "'%s.edge' is %d, like that of 'chaos.link[%d]': expected each edge "
                                "once",
                                entry, link->edge, first);
+    if (link->loss > 0 && conf->mode != ADN_MODE_ASYNC && adn_config_is_sure(conf, "mode"))
+        (void)adn_config_error(
+            node_of(conf, entry, "loss"),
+            "'%s.loss' is %g: in mode %s every batch is waited for, and none may "
+            "be lost; mode async takes it",
+            entry, link->loss, adn_mode_name(conf->mode));
 }
 
 void adn_config_check_chaos(const adn_config *conf, int n_block)

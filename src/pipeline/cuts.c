@@ -165,9 +165,6 @@ done:
 static adn_status count_blocks(const adn_config *conf, int n_unit, int n_core, int *out)
 {
     *out = adn_cuts_count(conf, n_unit, n_core);
-    if (*out > n_unit)
-        return ADN_FAIL(ADN_BADCONF, "%s: %d entries, and the net has %d units",
-                        adn_config_place(conf, "blocks"), *out, n_unit);
     if (*out > ADN_MAX_BLOCKS)
         return ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", *out, ADN_MAX_BLOCKS);
     return ADN_OK;

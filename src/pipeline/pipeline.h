@@ -81,6 +81,9 @@ adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q)
 double adn_plan_predict(const adn_plan *p, int n_core, int *slowest);
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev,
                             int edge); /* edge j leads into block j */
+/* Refuses edges whose slots do not fit into so many free bytes, before they are made: the system
+ * would give the memory and kill the process that fills it. */
+adn_status adn_plan_fits(const adn_plan *p, size_t free_bytes) ADN_MUST_USE;
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
                                 int64_t step);
 

@@ -219,6 +219,32 @@ adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)
     return c;
 }
 
+static double edge_bytes(const adn_plan *p, int edge)
+{
+    adn_edge_conf c = adn_plan_edge(p, NULL, edge);
+    double n = 0;
+    for (adn_lane lane = 0; lane < ADN_N_LANE; lane++) n += adn_edge_n_slot(&c, lane);
+    return n * (double)adn_edge_slot_bytes(&c);
+}
+
+adn_status adn_plan_fits(const adn_plan *p, size_t free_bytes)
+{
+    const double mib = 1 << 20;
+    double sum = 0;
+    int largest = 0;
+
+    for (int j = 0; j < p->n_block; j++) {
+        sum += edge_bytes(p, j);
+        if (edge_bytes(p, j) > edge_bytes(p, largest)) largest = j;
+    }
+    if (sum <= (double)free_bytes) return ADN_OK;
+    return ADN_FAIL(ADN_NOMEM,
+                    "%s: the edges' slots need %.0f MiB and %.0f MiB are free; the edge into block "
+                    "%d alone needs %.0f MiB: lower edge.slots or data.batch",
+                    adn_config_place(p->conf, "edge.slots"), sum / mib, (double)free_bytes / mib,
+                    largest, edge_bytes(p, largest) / mib);
+}
+
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
                                 int64_t step)
 {

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/memory.h"
 #include "pipeline/inside.h"
 
 static adn_status create_stage(adn_run *r, int j)
@@ -44,10 +45,11 @@ static adn_status create_edge(adn_run *r, int j)
 
 adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
 {
-    adn_status st = ADN_NOMEM;
-    adn_run *r = adn_alloc(sizeof(*r));
+    adn_status st = adn_plan_fits(conf->plan, adn_memory_free());
+    adn_run *r = st == ADN_OK ? adn_alloc(sizeof(*r)) : NULL;
     int n = conf->plan->n_block;
 
+    if (st != ADN_OK) return st;
     if (r == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
     pthread_mutex_init(&r->row_lock, NULL);
     adn_bell_init(&r->source.bell);

@@ -45,10 +45,10 @@ START_TEST(slow_blocks_and_bad_links_are_lists_and_one_is_a_list_of_one)
     adn_free(given[0]);
     adn_free(given[1]);
 
-    adn_config *c = config_good(
-        "version: 1\nschedule: virtual\nchaos:\n  slow: [{block: 3, factor: .5}, {block: 0, "
-        "factor: 4}]\n  link: [{edge: 3, loss: .1}, {edge: 1}]\n",
-        NULL, 0);
+    adn_config *c = config_good("version: 1\nmode: async\nschedule: virtual\nchaos:\n  slow: "
+                                "[{block: 3, factor: .5}, {block: 0, "
+                                "factor: 4}]\n  link: [{edge: 3, loss: .1}, {edge: 1}]\n",
+                                NULL, 0);
     ck_assert(c->chaos.n_slow == 2 && c->chaos.slow[0].factor == 0.5 &&
               c->chaos.slow[1].block == 0);
     ck_assert(c->chaos.n_link == 2 && c->chaos.links[0].loss == 0.1 && c->chaos.links[1].edge == 1);
@@ -64,7 +64,8 @@ START_TEST(arguments_reach_into_chaos)
     static const char *const args[] = {"chaos.slow.factor=3", "chaos.link[1].delay=2ms",
                                        "chaos.slow[1]={block: 1, factor: 2}", "chaos.step=3s"};
     static const char *const alone[] = {"chaos.slow.block=1", "chaos.slow[0].factor=2",
-                                        "schedule=virtual", "chaos.link={edge: 3, loss: 0.5}"};
+                                        "schedule=virtual", "mode=async",
+                                        "chaos.link={edge: 3, loss: 0.5}"};
     static const char *const none[] = {"chaos.slow=[]"};
 
     adn_config *c = config_good(file, args, (int)ADN_COUNT(args));
@@ -117,6 +118,8 @@ START_TEST(blocks_and_edges_that_are_not_there_are_refused)
         {"chaos: {slow: {factor: 2}}",
          "exp.yaml:3:15: error: 'chaos.slow[0]' needs a block and a factor"},
         {"chaos: {link: [{delay: 1s}]}", "exp.yaml:3:16: error: 'chaos.link[0]' needs an edge"},
+        {"chaos: {link: {edge: 1, loss: 0.1}}", "exp.yaml:3:31: error: 'chaos.link[0].loss' is "
+                                                "0.1: in mode sync every batch is waited for"},
         {"chaos: {link: 3}", "exp.yaml:3:15: error: 'chaos.link' cannot be '3' (no list): expected "
                              "a section, or a list of such"},
         {"chaos: {slow: [3]}", "exp.yaml:3:16: error: 'chaos.slow[0]' must be a section of keys"},

@@ -44,8 +44,8 @@ START_TEST(blocks_are_the_entries_given_or_the_cores_that_are_allowed)
 {
     static const struct {
         int n_given, n_unit, n_core, n_block;
-    } cases[] = {{0, 8, 4, 4}, {0, 8, 1, 2},  {0, 8, 16, 8},    {0, 1, 4, 1},
-                 {3, 8, 2, 3}, {1, 8, 16, 1}, {0, 256, 128, 64}};
+    } cases[] = {{0, 8, 4, 4}, {0, 8, 1, 2},  {0, 8, 16, 8},     {0, 1, 4, 1},
+                 {3, 8, 2, 3}, {1, 8, 16, 1}, {0, 256, 128, 128}};
 
     for (size_t i = 0; i < ADN_COUNT(cases); i++) {
         adn_config conf = {.n_block = cases[i].n_given};
@@ -246,19 +246,6 @@ START_TEST(without_auto_or_blocks_nothing_is_chosen)
 }
 END_TEST
 
-START_TEST(more_entries_than_units_are_refused)
-{
-    world w = make((const char *[]){"blocks=[{}, {}, {}, {}, {}]", NULL});
-    adn_cuts c = {.n_block = 77};
-
-    ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, &c), ADN_BADCONF);
-    ck_assert_msg(strstr(adn_test_log(), ": 5 entries, and the net has 4 units") != NULL, "%s",
-                  adn_test_log());
-    ck_assert_int_eq(c.n_block, 77);
-    clear(&w);
-}
-END_TEST
-
 /* Times that no run measured: what the plan makes of them. */
 START_TEST(teams_and_predictions_follow_the_measured_times)
 {
@@ -341,7 +328,6 @@ int main(void)
     tcase_add_test(tc, a_config_with_auto_gets_blocks_of_measured_times);
     tcase_add_test(tc, one_block_is_said_and_nothing_is_measured);
     tcase_add_test(tc, without_auto_or_blocks_nothing_is_chosen);
-    tcase_add_test(tc, more_entries_than_units_are_refused);
     tcase_add_test(tc, teams_and_predictions_follow_the_measured_times);
     tcase_add_test(tc, every_failing_call_gives_its_status_and_leaks_nothing);
     suite_add_tcase(suite, tc);
