@@ -122,6 +122,7 @@ static adn_status step(stage *s)
     if (s->j > 0) ADN_TRY(st, take(s, &in), done);
     if (s->j < N_EDGE)
         ADN_TRY(st, edge_acquire(c->edges[s->j], &s->bell, ADN_LANE_TRAIN, s->queue, &out), done);
+    if (in == NULL && out == NULL) return ADN_END; /* what is behind has failed */
     delay(s);
     if (out != NULL) ADN_TRY(st, give(s, in, out), done);
     if (in != NULL) ADN_TRY(st, read_whole(s, in), done);
@@ -211,12 +212,13 @@ static void check_counts(const chain *c, int j)
 static int64_t finish(chain *c)
 {
     const adn_device_ops *ops = c->dev->ops;
+    adn_status st[N_STAGE];
     int64_t pulled = 0;
 
+    for (int j = 0; j < N_STAGE; j++) st[j] = adn_thread_join(&c->stages[j].thread);
     for (int j = 0; j < N_STAGE; j++) {
-        adn_status st = adn_thread_join(&c->stages[j].thread);
         if (c->stages[j].wrong != NULL) ck_abort_msg("stage %d: %s", j, c->stages[j].wrong);
-        ck_assert_int_eq(st, ADN_OK);
+        ck_assert_int_eq(st[j], ADN_OK);
         pulled += c->stages[j].pulled;
     }
     for (int j = 0; j < N_EDGE; j++) check_counts(c, j);

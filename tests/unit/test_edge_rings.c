@@ -180,7 +180,8 @@ START_TEST(a_wait_is_counted_from_the_first_again_to_the_next_other_answer)
     adn_edge_stats c = adn_edge_counts(e);
     ck_assert(c.consumer_waits && c.producer_waits); /* until it asks */
     ck_assert_int_eq(pull(e), 0);
-    adn_edge_leave(e, ADN_LANE_TRAIN);
+    ck_assert_int_eq(says(e), ADN_AGAIN);
+    adn_edge_leave(e, ADN_LANE_TRAIN); /* who is gone does not wait */
     ck_assert(!adn_edge_counts(e).consumer_waits && adn_edge_counts(e).producer_waits);
     ck_assert_int_eq(acquire(e, ADN_LANE_TRAIN, &none), ADN_OK);
     c = adn_edge_counts(e);

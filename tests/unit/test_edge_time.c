@@ -144,15 +144,21 @@ START_TEST(a_link_holds_so_many_batches_and_no_more)
 {
     enum { WRITES = 2 + 2 }; /* the ring's, and on the way */
     adn_edge *e = edge_of(1, lossy);
+    adn_slot *held = NULL;
 
-    for (int64_t k = 0; k < WRITES; k++) push(e, k, (double)k + 10);
-    ck_assert_int_eq(try_push(e, WRITES, 20), ADN_AGAIN);
+    push(e, 0, 0);
+    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &held), ADN_OK);
+    push(e, 1, 0); /* beside what is held and what is there, so many have slots: */
+    for (int64_t k = 0; k < WRITES; k++) push(e, k + 2, (double)k + 10);
+    ck_assert_int_eq(try_push(e, 9, 20), ADN_AGAIN);
     ck_assert(adn_edge_counts(e).producer_waits);
     now_s = 9.5;
-    ck_assert_int_eq(try_push(e, WRITES, 20), ADN_AGAIN);
+    ck_assert_int_eq(try_push(e, 9, 20), ADN_AGAIN);
     now_s = 10;
-    push(e, WRITES, 20);
-    ck_assert_int_eq(try_push(e, WRITES + 1, 21), ADN_AGAIN);
+    push(e, 9, 20);
+    ck_assert_int_eq(try_push(e, 10, 21), ADN_AGAIN);
+    ck_assert_int_eq(held->step, 0);
+    adn_edge_release(e, held);
     adn_edge_destroy(e);
 }
 END_TEST
