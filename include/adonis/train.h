@@ -18,6 +18,7 @@ typedef struct adn_epoch_row {
     int64_t steps, samples; /* of the block's clock, when the epoch ended */
     double lr, train_loss, train_top1, test_loss, test_top1, img_s, wait_in, wait_out, seconds;
     int64_t reread; /* updates so far on batches that it had learned from before */
+    double span_s;  /* since the row before (or the process began): the waits are shares of it */
 } adn_epoch_row;
 
 /* A row of edges.csv: the edge into block `edge`, epoch of that block's clock. Counts are of the
@@ -46,6 +47,7 @@ typedef struct adn_stage_view {
     int64_t tests;          /* test batches of the pass so far */
     double test_top1;       /* of the last whole pass; NaN before it */
     double img_s;           /* of the open epoch so far, test passes taken off */
+    bool is_done;           /* learns no more */
 } adn_stage_view;
 
 /* What the edge into a block has done since this process began. */
@@ -61,9 +63,12 @@ typedef struct adn_tick { /* a few times a second while a run trains */
     adn_stage_view blocks[ADN_MAX_BLOCKS];
     adn_edge_view edges[ADN_MAX_BLOCKS]; /* [n_block]: into the block; 0 is the loader's */
     bool is_async;
+    bool feeds_on; /* async: who is done still hands on what comes (after_end) */
     int64_t source_steps, until_steps; /* of the source; -1: the run ends by time */
     int64_t epoch_steps;               /* source steps an epoch */
     int64_t block_until_steps;         /* each block's own; -1 by time */
+    int64_t epoch_samples;             /* of a block's clock */
+    int64_t block_until_samples;       /* the same in samples, about so where `until` is in steps */
     double data_wait;                  /* share of time that block 0 waited for the loader */
     double seconds;                    /* since this process began to train */
     double before_s;                   /* trained before that, of a run that ends by time; else 0 */

@@ -65,7 +65,7 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
         goto fail;
     }
     for (int j = 0; j < n; j++) {
-        r->workers[j] = (adn_worker){.run = r, .block = j};
+        r->workers[j] = (adn_worker){.run = r, .block = j, .seen_s = NAN};
         adn_bell_init(&r->workers[j].bell);
         if (conf->jitter != 0) r->workers[j].jitter = conf->jitter * 31 + (uint64_t)j;
     }
@@ -161,7 +161,8 @@ static void add_waits(adn_worker *w, const adn_edge_stats *in, adn_epoch_row *ro
     adn_edge_stats out = {0};
 
     if (!is_last) out = adn_edge_counts(r->edges[w->block + 1]);
-    if (w->seen_s > 0 && seconds > 0) {
+    if (seconds > 0) {
+        row->span_s = seconds;
         row->wait_in = (in->wait_in_s - w->seen_in.wait_in_s) / seconds;
         row->wait_out = is_last ? NAN : (out.wait_out_s - w->seen_out_s) / seconds;
     }

@@ -41,6 +41,16 @@ static void put_number(adn_json *j, const char *key, double v)
     if (isfinite(v)) adn_json_number(j, key, v);
 }
 
+/* Closes and frees j. */
+static adn_status give_event(training *t, adn_json *j)
+{
+    adn_json_close(j, '}');
+    adn_status st = j->failed ? ADN_FAIL(ADN_NOMEM, "events: no memory")
+                              : adn_rundir_event(t->setup.dir, j->text);
+    adn_json_clear(j);
+    return st;
+}
+
 static adn_status event_row(training *t, const adn_epoch_row *row)
 {
     adn_json j = {0};
@@ -55,11 +65,31 @@ static adn_status event_row(training *t, const adn_epoch_row *row)
     put_number(&j, "test_loss", row->test_loss);
     put_number(&j, "test_top1", row->test_top1);
     put_number(&j, "img_s", row->img_s);
-    adn_json_close(&j, '}');
-    adn_status st = j.failed ? ADN_FAIL(ADN_NOMEM, "events: no memory")
-                             : adn_rundir_event(t->setup.dir, j.text);
-    adn_json_clear(&j);
-    return st;
+    adn_json_int(&j, "reread", row->reread);
+    return give_event(t, &j);
+}
+
+static adn_status event_edge(training *t, const adn_edge_row *row)
+{
+    adn_json j = {0};
+    adn_json_open(&j, NULL, '{');
+    adn_json_string(&j, "event", "edge");
+    adn_json_int(&j, "epoch", row->epoch);
+    adn_json_int(&j, "edge", row->edge);
+    adn_json_int(&j, "pushed", row->pushed);
+    adn_json_int(&j, "pulled", row->pulled);
+    adn_json_int(&j, "dropped", row->dropped);
+    adn_json_int(&j, "reused", row->reused);
+    adn_json_int(&j, "lost", row->lost);
+    adn_json_int(&j, "bytes", row->bytes);
+    put_number(&j, "starved_s", row->starved_s);
+    put_number(&j, "occupancy", row->occupancy);
+    put_number(&j, "age_mean", row->age_mean);
+    adn_json_int(&j, "age_p50", row->age_p50);
+    adn_json_int(&j, "age_p99", row->age_p99);
+    adn_json_int(&j, "age_max", row->age_max);
+    put_number(&j, "codec_error", row->codec_error);
+    return give_event(t, &j);
 }
 
 /* A full disk costs rows and events, said each time; training goes on. */
@@ -89,7 +119,11 @@ static adn_status on_row(void *user, const adn_epoch_row *row)
 static adn_status on_edge_row(void *user, const adn_edge_row *row)
 {
     training *t = user;
-    return row->edge > 0 ? forgive(adn_rundir_edge_row(t->setup.dir, row)) : ADN_OK;
+    adn_status st = ADN_OK;
+
+    if (row->edge == 0) return ADN_OK; /* the loader's: nothing is ever dropped or read again */
+    st = forgive(adn_rundir_edge_row(t->setup.dir, row));
+    return st == ADN_OK ? forgive(event_edge(t, row)) : st;
 }
 
 static void event_text(training *t, const char *what, int64_t step)
@@ -120,6 +154,16 @@ static adn_status run_work(void *user)
     return st;
 }
 
+/* Where a block's clock ends; -1: the run ends by time. */
+static int64_t until_samples(const adn_plan *p)
+{
+    adn_duration u = p->conf->until;
+
+    if (p->until_steps < 0) return -1;
+    if (u.unit == ADN_EPOCHS) return (int64_t)(u.value * (double)p->epoch_samples + 0.5);
+    return p->until_steps * p->epoch_samples / p->epoch_batches;
+}
+
 static void look(training *t, adn_tick *tick)
 {
     const adn_plan *p = &t->setup.plan;
@@ -132,14 +176,18 @@ static void look(training *t, adn_tick *tick)
                            p->until_steps > 0 ? p->until_steps * (is_greedy ? p->n_block : 1) : -1,
                        .block_until_steps = p->until_steps,
                        .epoch_steps = p->epoch_batches,
+                       .block_until_samples = until_samples(p),
+                       .epoch_samples = p->epoch_samples,
                        .seconds = adn_now() - t->start_s,
                        .before_s = v.before_s,
                        .first_step = t->first_step};
     tick->data_wait = tick->seconds > 0 ? v.data_wait_s / tick->seconds : 0;
     tick->is_async = t->setup.conf->mode == ADN_MODE_ASYNC;
+    tick->feeds_on = t->setup.conf->after_end == ADN_AFTER_EVAL_FORWARD;
     for (int j = 0; j < p->n_block; j++) {
         adn_edge_stats e = adn_run_edge(t->setup.run, j);
         tick->blocks[j] = adn_stage_look(adn_run_stage(t->setup.run, j));
+        tick->blocks[j].is_done = adn_run_is_done(t->setup.run, j);
         tick->edges[j] = (adn_edge_view){.pushed = e.pushed,
                                          .pulled = e.pulled,
                                          .reused = e.reused,

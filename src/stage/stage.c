@@ -109,6 +109,7 @@ static adn_status give_row(adn_stage *s)
                        .img_s = learning > 0 ? (double)row->n_timed / learning : NAN,
                        .wait_in = NAN,
                        .wait_out = NAN,
+                       .span_s = NAN,
                        .seconds = seconds};
     pthread_mutex_lock(&s->lock);
     adn_row_open(row, row->epoch + 1);

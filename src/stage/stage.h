@@ -33,8 +33,8 @@ typedef struct adn_stage_conf {
     adn_bn_reuse bn_reuse;
     bool is_async;          /* test passes fall anywhere: an epoch's row waits for the next step */
     const adn_clock *clock; /* borrowed; of its seconds. NULL: the machine's */
-    /* Called from the stage's thread when an epoch's row is complete; wait_in and wait_out are the
-     * callee's. A failure ends the step that saw it. */
+    /* Called from the stage's thread when an epoch's row is complete; wait_in, wait_out and span_s
+     * are the callee's. A failure ends the step that saw it. */
     adn_status (*on_row)(void *user, const adn_epoch_row *row);
     void *user;
 } adn_stage_conf;

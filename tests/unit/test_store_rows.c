@@ -22,7 +22,8 @@ static adn_epoch_row row_of(int epoch, int block)
                            .wait_in = 0,
                            .wait_out = 1e-20,
                            .seconds = 12,
-                           .reread = 7};
+                           .reread = 7,
+                           .span_s = 12.5};
 }
 
 static void put_row(int epoch, int block)
@@ -89,16 +90,17 @@ START_TEST(rows_are_read_as_they_were_written)
     ck_assert(run_open() == ADN_OK);
     ck_assert_str_eq(row_names(), "");
     put_row(3, 1);
-    ck_assert(strstr(run_text("epochs.csv"),
-                     "\n3,1,1173,150000,0.1,0.3333333333333333,55.5,,,31020.25,0,1e-20,12,7\n") !=
-              NULL);
+    ck_assert(
+        strstr(run_text("epochs.csv"),
+               "\n3,1,1173,150000,0.1,0.3333333333333333,55.5,,,31020.25,0,1e-20,12,7,12.5\n") !=
+        NULL);
     ck_assert(adn_rows_read(adn_rundir_path(run), &rows, &n) == ADN_OK);
     ck_assert_int_eq(n, 1);
     ck_assert(rows->steps == put.steps && rows->samples == put.samples && rows->lr == put.lr);
     ck_assert(rows->train_loss == put.train_loss && isnan(rows->test_loss) &&
               isnan(rows->test_top1));
     ck_assert(rows->wait_in == 0 && rows->wait_out == put.wait_out && rows->seconds == 12);
-    ck_assert(rows->reread == 7);
+    ck_assert(rows->reread == 7 && rows->span_s == 12.5);
     adn_free(rows);
     adn_rundir_close(run);
 }
@@ -261,7 +263,7 @@ START_TEST(later_columns_are_passed_over_and_broken_rows_are_named)
 {
     static const char header[] =
         "epoch,block,steps,samples,lr,train_loss,train_top1,test_loss,test_top1,img_s,"
-        "wait_in,wait_out,seconds,reread";
+        "wait_in,wait_out,seconds,reread,span_s";
     static const char *const broken[] = {"1",
                                          "1,0,3,4",
                                          "1,0,3,4,1,2,3,4,5,6,7,8",
@@ -272,13 +274,15 @@ START_TEST(later_columns_are_passed_over_and_broken_rows_are_named)
                                          "1,,3,4,,,,,,,,,",
                                          "1,0,3,4,,,,,,,,,9,1x",
                                          "1,0,3,4,,,,,,,,,9,-1",
+                                         "1,0,3,4,,,,,,,,,9,1,1x",
                                          ""};
     char text[500];
     adn_epoch_row *rows = NULL;
     int n;
     run_fresh();
     ck_assert(run_open() == ADN_OK);
-    snprintf(text, sizeof(text), "%s,later\n1,0,3,4,,,,,,,,,5,17,x\n1,1,3,4,,,,,,,,,,,\n", header);
+    snprintf(text, sizeof(text), "%s,later\n1,0,3,4,,,,,,,,,5,17,,x\n1,1,3,4,,,,,,,,,,,,\n",
+             header);
     run_put("epochs.csv", text);
     ck_assert_str_eq(row_names(), "1.0 1.1 ");
     for (size_t i = 0; i < ADN_COUNT(broken); i++) {
@@ -319,21 +323,22 @@ START_TEST(a_file_without_later_columns_is_read_and_gets_them_at_a_resume)
     run_put("epochs.csv", old);
     ck_assert(adn_rows_read(adn_rundir_path(run), &rows, &n) == ADN_OK);
     ck_assert(n == 3 && rows[2].steps == 6 && rows[2].seconds == 10 && rows[2].reread == 0);
-    ck_assert(isnan(rows[1].seconds) && rows[1].reread == 0);
+    ck_assert(isnan(rows[1].seconds) && rows[1].reread == 0 && isnan(rows[1].span_s));
     adn_free(rows);
     run_reopen();
     ck_assert_str_eq(run_text("epochs.csv"), old);
     ck_assert(adn_rundir_cut_rows(run, 1) == ADN_OK);
     put_row(2, 1);
-    ck_assert_str_eq(run_text("epochs.csv"),
-                     "epoch,block,steps,samples,lr,train_loss,train_top1,test_loss,test_top1,img_s,"
-                     "wait_in,wait_out,seconds,reread\n1,0,3,4,,,,,,,,,5,\n1,1,3,4,,,,,,,,,,\n"
-                     "2,1,782,100000,0.1,0.3333333333333333,55.5,,,31020.25,0,1e-20,12,7\n");
+    ck_assert_str_eq(
+        run_text("epochs.csv"),
+        "epoch,block,steps,samples,lr,train_loss,train_top1,test_loss,test_top1,img_s,"
+        "wait_in,wait_out,seconds,reread,span_s\n1,0,3,4,,,,,,,,,5,,\n1,1,3,4,,,,,,,,,,,\n"
+        "2,1,782,100000,0.1,0.3333333333333333,55.5,,,31020.25,0,1e-20,12,7,12.5\n");
     ck_assert_str_eq(row_names(), "1.0 1.1 2.1 ");
     run_put("epochs.csv", old);
     ck_assert(adn_rundir_cut_rows(run, 9) == ADN_OK); /* no row goes */
     ck_assert_str_eq(row_names(), "1.0 1.1 2.0 ");
-    ck_assert(strstr(run_text("epochs.csv"), "seconds,reread\n") != NULL);
+    ck_assert(strstr(run_text("epochs.csv"), "seconds,reread,span_s\n") != NULL);
     adn_rundir_close(run);
 }
 END_TEST
