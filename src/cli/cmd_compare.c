@@ -132,24 +132,6 @@ static void block_as_json(adn_json *j, const adn_epoch_row *last, double mean)
     adn_json_close(j, '}');
 }
 
-static void edge_as_json(adn_json *j, const adn_edge_total *e)
-{
-    adn_json_newline(j);
-    adn_json_open(j, NULL, '{');
-    adn_json_int(j, "edge", e->edge);
-    adn_json_int(j, "pushed", e->pushed);
-    adn_json_int(j, "pulled", e->pulled);
-    adn_json_int(j, "dropped", e->dropped);
-    adn_json_int(j, "reused", e->reused);
-    adn_json_int(j, "lost", e->lost);
-    adn_json_number(j, "reuse", e->reuse);
-    adn_json_number(j, "dropped_percent", e->dropped_percent);
-    adn_json_number(j, "age_p50", e->age_p50);
-    adn_json_number(j, "age_p99", e->age_p99);
-    adn_json_number(j, "starved_s", e->starved_s);
-    adn_json_close(j, '}');
-}
-
 static adn_status print_json(const comparison *c)
 {
     adn_json j = {0};
@@ -165,7 +147,7 @@ static adn_status print_json(const comparison *c)
         for (int b = 0; b < r->n_block; b++) block_as_json(&j, &r->last[b], r->test_top1_mean[b]);
         adn_json_close(&j, ']');
         adn_json_open(&j, "edges", '[');
-        for (int e = 0; e < r->n_edge; e++) edge_as_json(&j, &r->edges[e]);
+        for (int e = 0; e < r->n_edge; e++) adn_edge_total_json(&j, &r->edges[e]);
         adn_json_close(&j, ']');
         adn_json_close(&j, '}');
     }

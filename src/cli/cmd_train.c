@@ -122,7 +122,8 @@ static adn_status finish(const client *c, adn_status st, bool is_json)
     if (c->run_dir == NULL || (st != ADN_OK && st != ADN_STOPPED)) return st;
     if (st == ADN_STOPPED) adn_info("%s: stopped and saved; the same command goes on", c->run_dir);
     if (st == ADN_STOPPED && !is_json) return st;
-    adn_status said = adn_summary_print(c->run_dir, st == ADN_OK ? "finished" : "stopped", is_json);
+    adn_status said =
+        adn_summary_print(c->conf, c->run_dir, st == ADN_OK ? "finished" : "stopped", is_json);
     return st == ADN_OK ? said : st;
 }
 

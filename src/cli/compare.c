@@ -110,51 +110,6 @@ static adn_status read_blocks(const char *dir, adn_compared *run)
     return ADN_OK;
 }
 
-static double ratio(int64_t part, int64_t whole)
-{
-    return whole > 0 ? (double)part / (double)whole : NAN;
-}
-
-/* Of all rows of one edge; false where there are none. */
-static bool sum_edge(const adn_edge_row *rows, int n, int edge, adn_edge_total *out)
-{
-    bool has_row = false;
-
-    *out = (adn_edge_total){.edge = edge, .age_p50 = NAN, .age_p99 = NAN};
-    for (const adn_edge_row *r = rows; r < rows + n; r++) {
-        if (r->edge != edge) continue;
-        has_row = true;
-        out->pushed += r->pushed;
-        out->pulled += r->pulled;
-        out->dropped += r->dropped;
-        out->reused += r->reused;
-        out->lost += r->lost;
-        if (isfinite(r->starved_s)) out->starved_s += r->starved_s;
-        if (r->pulled > 0) {
-            out->age_p50 = (double)r->age_p50;
-            out->age_p99 = (double)r->age_p99;
-        }
-    }
-    out->reuse = ratio(out->pulled, out->pulled - out->reused);
-    out->dropped_percent = 100 * ratio(out->dropped, out->pushed);
-    return has_row;
-}
-
-static adn_status read_edges(const char *dir, adn_compared *run)
-{
-    adn_edge_row *rows = NULL;
-    int n = 0;
-    adn_status st = adn_edge_rows_read(dir, &rows, &n);
-
-    if (st != ADN_OK) return st;
-    run->edges = adn_alloc(ADN_MAX_BLOCKS * sizeof(*run->edges));
-    if (run->edges == NULL) st = ADN_FAIL(ADN_NOMEM, "%s: no memory for its edges", dir);
-    for (int e = 0; e < ADN_MAX_BLOCKS && st == ADN_OK; e++)
-        if (sum_edge(rows, n, e, &run->edges[run->n_edge])) run->n_edge++;
-    adn_free(rows);
-    return st;
-}
-
 adn_status adn_compared_read(const char *run, adn_compared *out)
 {
     char *dir = NULL;
@@ -163,7 +118,7 @@ adn_status adn_compared_read(const char *run, adn_compared *out)
     out->name = run;
     if (st == ADN_OK) st = read_settings(dir, &out->settings);
     if (st == ADN_OK) st = read_blocks(dir, out);
-    if (st == ADN_OK) st = read_edges(dir, out);
+    if (st == ADN_OK) st = adn_edge_totals_read(dir, &out->edges, &out->n_edge);
     adn_free(dir);
     return st;
 }

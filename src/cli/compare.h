@@ -4,16 +4,7 @@
 
 #include "adonis/train.h"
 #include "cli/args.h"
-
-/* A run's edge, over all its rows. */
-typedef struct adn_edge_total {
-    int edge;
-    int64_t pushed, pulled, dropped, reused, lost;
-    double reuse;            /* reads of a batch that was read at all; NaN: none was */
-    double dropped_percent;  /* of what was pushed; NaN: nothing was */
-    double age_p50, age_p99; /* of the last epoch in which it was read; NaN: never */
-    double starved_s;
-} adn_edge_total;
+#include "cli/edges.h"
 
 typedef struct adn_compared {              /* a run */
     const char *name;                      /* as typed */
