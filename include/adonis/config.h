@@ -230,6 +230,9 @@ adn_status adn_config_settings(const adn_config *conf, char **out) ADN_MUST_USE;
 /* The documentation of every key: key, type, range, default, meaning. Gives text (adn_free). */
 adn_status adn_config_doc(char **out) ADN_MUST_USE;
 adn_status adn_config_doc_json(char **out) ADN_MUST_USE; /* the same, an object a key */
+/* The word that means this value of the key ("edge.policy"); never auto, which stands for another.
+ * NULL: there is none. Static. */
+const char *adn_config_word(const char *key, int value);
 /* Records what `auto` became, so that dumps show it: key as in the file ("blocks[1].threads"),
  * value as text. */
 adn_status adn_config_resolve(adn_config *conf, const char *key, const char *value) ADN_MUST_USE;

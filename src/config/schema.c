@@ -337,6 +337,15 @@ const adn_word *adn_schema_word(const adn_key *key, const char *text)
     return NULL;
 }
 
+const char *adn_config_word(const char *key, int value)
+{
+    const adn_key *row = adn_schema_find(key);
+
+    for (const adn_word *w = row != NULL ? row->words : NULL; w != NULL && w->word != NULL; w++)
+        if (w->value == value && !w->is_later && strcmp(w->word, "auto") != 0) return w->word;
+    return NULL;
+}
+
 const char *adn_mode_name(adn_mode mode)
 {
     static const char *const names[] = {"bp", "sync", "greedy", "async"};

@@ -1,6 +1,7 @@
 /* What a plan says of itself, and the text that grows. */
 #include "pipeline/text.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,11 @@ static bool is_measured(const adn_plan *p)
     return p->blocks[0].predicted_s > 0;
 }
 
+static bool is_virtual(const adn_plan *p)
+{
+    return p->conf->schedule == ADN_SCHEDULE_VIRTUAL;
+}
+
 /* Speed-up of the pipeline over its stages one after another: sum / max of their times, or of their
  * multiply-adds where nothing was measured. */
 static double bound(const adn_plan *p, adn_run *r)
@@ -42,6 +48,17 @@ static double bound(const adn_plan *p, adn_run *r)
         max = ADN_MAX(max, cost);
     }
     return max > 0 ? sum / max : 1;
+}
+
+/* The same by the modelled times of steps. */
+static double modelled_bound(const adn_plan *p)
+{
+    double sum = 0, max = 0;
+    for (int j = 0; j < p->n_block; j++) {
+        sum += p->blocks[j].step_s;
+        max = ADN_MAX(max, p->blocks[j].step_s);
+    }
+    return sum / max;
 }
 
 static const char *precision_of(adn_type type)
@@ -80,10 +97,59 @@ static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
     adn_json_int(j, "gradient_bytes", (int64_t)f.net.grad_bytes);
     adn_json_int(j, "activation_bytes", (int64_t)f.net.activation_bytes);
     adn_json_int(j, "workspace_bytes", (int64_t)f.net.workspace_bytes);
+    if (is_virtual(p)) adn_json_number(j, "step_s", p->blocks[b].step_s);
     adn_json_open(j, "algorithms", '{');
     adn_net_ops(adn_stage_net(adn_run_stage(r, b)), put_algo, j);
     adn_json_close(j, '}');
     adn_json_close(j, '}');
+}
+
+static const char *policy_of(const adn_edge_conf *c)
+{
+    return adn_config_word("edge.policy", (int)c->replay.policy);
+}
+
+static const char *when_full_of(const adn_edge_conf *c)
+{
+    return adn_config_word("edge.when_full", (int)c->replay.when_full);
+}
+
+/* Slots beside those of the config: in use while others are written and read, or on a modelled
+ * link. */
+static int n_spare(const adn_edge_conf *c)
+{
+    return adn_edge_n_slot(c, ADN_LANE_TRAIN) - c->n_slot[ADN_LANE_TRAIN];
+}
+
+static size_t edge_bytes(const adn_edge_conf *c)
+{
+    size_t n = 0;
+    for (adn_lane k = 0; k < ADN_N_LANE; k++) n += (size_t)adn_edge_n_slot(c, k);
+    return n * adn_edge_slot_bytes(c);
+}
+
+/* Of reads of a slot: fifo never reads twice. */
+static int64_t max_reuse_of(const adn_edge_conf *c)
+{
+    return c->replay.policy == ADN_REPLAY_FIFO ? 1 : c->replay.max_reuse;
+}
+
+static void put_limit(adn_json *j, const char *key, int64_t limit)
+{
+    if (limit > 0)
+        adn_json_int(j, key, limit);
+    else
+        adn_json_string(j, key, "inf");
+}
+
+static void put_link(adn_json *j, const adn_plan *p, int e)
+{
+    const adn_link_conf *l = &p->blocks[e].link;
+
+    adn_json_number(j, "delay_s", l->delay_s);
+    adn_json_number(j, "bandwidth_bit_s", l->bandwidth > 0 ? l->bandwidth : NAN);
+    adn_json_number(j, "transfer_s", adn_plan_transfer_s(p, e));
+    adn_json_number(j, "loss", l->loss);
 }
 
 static void put_edge(adn_json *j, const adn_plan *p, int e)
@@ -94,9 +160,16 @@ static void put_edge(adn_json *j, const adn_plan *p, int e)
     adn_json_open(j, NULL, '{');
     adn_json_int(j, "edge", e);
     adn_json_int(j, "slots", c.n_slot[ADN_LANE_TRAIN]);
+    adn_json_int(j, "spare_slots", n_spare(&c));
     adn_json_int(j, "test_slots", c.n_slot[ADN_LANE_TEST]);
     adn_json_int(j, "slot_bytes", (int64_t)adn_edge_slot_bytes(&c));
-    adn_json_string(j, "policy", "fifo");
+    adn_json_int(j, "bytes", (int64_t)edge_bytes(&c));
+    adn_json_string(j, "policy", policy_of(&c));
+    adn_json_string(j, "when_full", when_full_of(&c));
+    put_limit(j, "max_reuse", max_reuse_of(&c));
+    put_limit(j, "max_age", c.replay.max_age);
+    adn_json_string(j, "emit", adn_config_word("edge.emit", e > 0 && p->blocks[e].edge.emit_fresh));
+    if (is_virtual(p) && e > 0) put_link(j, p, e);
     adn_json_close(j, '}');
 }
 
@@ -117,7 +190,10 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_int(&j, "short_batch", p->short_batch);
     adn_json_string(&j, "isa", isa);
     adn_json_string(&j, "precision", precision_of(p->type));
+    adn_json_string(&j, "mode", adn_config_word("mode", (int)p->conf->mode));
+    adn_json_string(&j, "schedule", adn_config_word("schedule", (int)p->conf->schedule));
     adn_json_number(&j, "bound", bound(p, r));
+    if (is_virtual(p)) adn_json_number(&j, "modelled_bound", modelled_bound(p));
     adn_json_open(&j, "blocks", '[');
     for (int b = 0; b < p->n_block; b++) put_block(&j, p, r, b);
     adn_json_close(&j, ']');
@@ -209,19 +285,56 @@ static void blocks_table(adn_text *t, const adn_plan *p, adn_run *r, size_t *tot
     }
 }
 
+typedef struct cell {
+    char s[24];
+} cell;
+
+static cell limit(int64_t n)
+{
+    cell c = {"inf"};
+    if (n > 0) snprintf(c.s, sizeof(c.s), "%lld", (long long)n);
+    return c;
+}
+
 static void edges_table(adn_text *t, const adn_plan *p, size_t *total)
 {
-    adn_text_line(t, "\nedge   slot          MiB/slot  slots  test slots  policy  codec   MiB\n");
+    adn_text_line(t, "\nedge   slot          MiB/slot  slots  spare  test  policy               "
+                     "when_full    max_reuse  max_age  codec      MiB\n");
     for (int e = 0; e < p->n_block; e++) {
         adn_edge_conf c = adn_plan_edge(p, NULL, e);
         char shape[40];
-        size_t bytes = adn_edge_slot_bytes(&c), all = 0;
-        for (adn_lane k = 0; k < ADN_N_LANE; k++) all += bytes * (size_t)adn_edge_n_slot(&c, k);
+        size_t all = edge_bytes(&c);
         snprintf(shape, sizeof(shape), "%dx%dx%dx%d", c.shape.n, c.shape.h, c.shape.w, c.shape.c);
-        adn_text_line(t, "%-5d  %-13s %8.2f  %5d  %10d  fifo    none  %6.1f\n", e, shape,
-                      mib(bytes), c.n_slot[0], c.n_slot[1], mib(all));
+        adn_text_line(t, "%-5d  %-13s %8.2f  %5d  %5d  %4d  %-19s  %-11s  %9s  %7s  none  %7.1f\n",
+                      e, shape, mib(adn_edge_slot_bytes(&c)), c.n_slot[ADN_LANE_TRAIN], n_spare(&c),
+                      c.n_slot[ADN_LANE_TEST], policy_of(&c), when_full_of(&c),
+                      limit(max_reuse_of(&c)).s, limit(c.replay.max_age).s, mib(all));
         *total += all;
     }
+}
+
+/* What the virtual schedule takes for the time that steps and links need. */
+static void times_table(adn_text *t, const adn_plan *p)
+{
+    const adn_chaos_conf *c = &p->conf->chaos;
+
+    adn_text_line(t,
+                  "\nmodelled time (schedule virtual, draw %s): seconds of a model, not measured\n"
+                  "block  step s      the link into it: delay s  Mbit/s      transfer s  loss\n",
+                  adn_config_word("draw", (int)p->conf->draw));
+    for (int b = 0; b < p->n_block; b++) {
+        const adn_link_conf *l = &p->blocks[b].link;
+        cell rate = {"inf"};
+        adn_text_line(t, "%-5d  %-10.4g", b, p->blocks[b].step_s);
+        if (l->bandwidth > 0) snprintf(rate.s, sizeof(rate.s), "%.4g", l->bandwidth * 1e-6);
+        if (b > 0)
+            adn_text_line(t, "  %-25.4g  %-10s  %-10.4g  %.4g", l->delay_s, rate.s,
+                          adn_plan_transfer_s(p, b), l->loss);
+        adn_text_line(t, "\n");
+    }
+    if (c->spread > 0)
+        adn_text_line(t, "a step takes from %.4g to %.4g of its time, drawn\n", 1 - c->spread,
+                      1 + c->spread);
 }
 
 struct algo_lines {
@@ -278,6 +391,7 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
     adn_text_line(&t, "\n\n");
     blocks_table(&t, p, r, &total);
     edges_table(&t, p, &total);
+    if (is_virtual(p)) times_table(&t, p);
     algos_table(&t, p, r);
     if (is_measured(p)) predicted_table(&t, p);
     adn_text_line(&t, "\nmemory planned: %.1f MiB\n", mib(total));
@@ -285,5 +399,7 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
                   "speed-up bound (sum / max of block costs, by %s): %.2fx with a device for each "
                   "block\n",
                   is_measured(p) ? "measured times" : "multiply-adds", bound(p, r));
+    if (is_virtual(p))
+        adn_text_line(&t, "speed-up bound by modelled step times: %.2fx\n", modelled_bound(p));
     return adn_text_give(&t, out);
 }

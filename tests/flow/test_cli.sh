@@ -208,13 +208,122 @@ printf 'X' | dd of="runs/a-2/ckpt/e0001-b0000/block0.safetensors" bs=1 seek=300 
 expect damaged_checkpoint 6 "block0.safetensors" "$adonis" ckpt verify a-2
 expect eval_of_a_damaged_one 6 "block0.safetensors" "$adonis" eval a-2
 
+# --- sync: shares of time, no more
+expect sync_again 0 "" "$adonis" train a.yaml
+grep -Eq '^block .* img/s +working +waits in +waits out$' out || fail "sync has no shares of time"
+[ "$(grep -c . out)" = 4 ] || fail "sync says more than a table and its run"
+expect bp_has_no_shares 0 "" "$adonis" train a.yaml mode=bp name=alone until=1ep
+if grep -q working out; then fail "bp has nobody to wait for"; fi
+
+# --- async: in modelled time, so that every number comes again
+cat > v.yaml << 'END'
+version: 1
+mode: async
+schedule: virtual
+until: 2ep
+data: {name: idx, root: data, batch: 32, augment: []}
+model: {units: [{conv: 4}, {pool: 2, conv: 4}, {conv: 4}], cuts: every}
+aux: {kind: mlp, hidden: 1}
+classifier: {hidden: 0}
+edge: {slots: 4, max_reuse: 2, max_age: 9}
+blocks: [{}, {}, {edge: {slots: 3, policy: lifo, when_full: block, max_age: inf, max_reuse: inf, emit: fresh}}]
+optim: {name: sgd, lr: 0.05, momentum: 0.9}
+chaos: {step: 100ms, slow: {block: 1, factor: 3}, link: {edge: 2, delay: 50ms, bandwidth: 10Mb/s, loss: 0.3}}
+END
+expect plan_async 0 "" "$adonis" plan v.yaml
+grep -Eq '^0 +32x16x16x1 +0\.01 +2 +0 +2 +fifo +block +1 +inf +none' out || fail "plan has no such row of edge 0"
+grep -Eq '^1 +32x8x8x4 +0\.03 +4 +4 +2 +priority-lifo +drop_oldest +2 +9 +none' out ||
+    fail "plan has no such row of edge 1"
+grep -Eq '^2 +32x8x8x4 +0\.03 +3 +[0-9]+ +2 +lifo +block +inf +inf +none' out || fail "plan has no such row of edge 2"
+prints "modelled time (schedule virtual, draw clock): seconds of a model, not measured"
+grep -Eq '^1 +0\.3 +0 +inf +0 +0$' out || fail "plan has no such times of block 1"
+grep -Eq '^2 +0\.1 +0\.05 +10 +0\.02[0-9]* +0\.3$' out || fail "plan has no such times of block 2"
+prints "speed-up bound by modelled step times: 1.67x"
+mv out table
+expect plan_async_as_json 0 "" "$adonis" plan v.yaml --json
+holds plan_counts_the_memory_of_spares "
+from math import isclose
+assert j['mode'] == 'async' and j['schedule'] == 'virtual' and isclose(j['modelled_bound'], 5 / 3), j
+assert all(isclose(b['step_s'], s) for b, s in zip(j['blocks'], (0.1, 0.3, 0.1))), j
+e = j['edges']
+assert [x['policy'] for x in e] == ['fifo', 'priority-lifo', 'lifo'], e
+assert [x['when_full'] for x in e] == ['block', 'drop_oldest', 'block'], e
+assert [x['max_reuse'] for x in e] == [1, 2, 'inf'] and [x['max_age'] for x in e] == ['inf', 9, 'inf'], e
+assert [x['emit'] for x in e] == ['every', 'every', 'fresh'], e
+assert [x['slots'] for x in e] == [2, 4, 3] and e[0]['spare_slots'] == 0 and e[1]['spare_slots'] == 4, e
+assert e[2]['spare_slots'] > 4, 'those on the way'
+for x in e:
+    assert x['bytes'] == x['slot_bytes'] * (x['slots'] + x['spare_slots'] + x['test_slots']), x
+assert 'delay_s' not in e[0] and e[1]['loss'] == 0 and e[1]['bandwidth_bit_s'] is None, e
+assert e[2]['delay_s'] == 0.05 and e[2]['bandwidth_bit_s'] == 1e7 and e[2]['loss'] == 0.3, e
+assert isclose(e[2]['transfer_s'], 8 * e[2]['slot_bytes'] / 1e7), e
+state = sum(2 * b['parameter_bytes'] + b['gradient_bytes'] + b['activation_bytes'] + b['workspace_bytes']
+            for b in j['blocks'])
+total = (state + sum(x['bytes'] for x in e)) / 2**20
+assert f'memory planned: {total:.1f} MiB' in open('table').read(), total"
+expect plan_threads 0 "" "$adonis" plan v.yaml schedule=threads chaos.slow=[] chaos.link=[]
+if grep -q modelled out; then fail "plan of threads has modelled times"; fi
+expect train_async 0 "  reread " "$adonis" train v.yaml
+mv out told
+expect train_async_as_json 0 "" "$adonis" train v.yaml --json
+holds async_tells_what_the_run_showed "
+import csv
+from math import isclose
+def rows(name):
+    return [{k: float(v) if v else None for k, v in r.items()} for r in csv.DictReader(open(f'runs/v/{name}.csv'))]
+told = open('told').read()
+assert j['mode'] == 'async' and j['is_modelled'] and len(j['blocks']) == 3 and len(j['edges']) == 2, j
+spans, work = [], []
+for b in j['blocks']:
+    mine = [r for r in rows('epochs') if r['block'] == b['block']]
+    span = sum(r['span_s'] for r in mine)
+    ins = sum(r['wait_in'] * r['span_s'] for r in mine)
+    outs = sum((r['wait_out'] or 0) * r['span_s'] for r in mine)
+    spans.append(span)
+    work.append(span - ins - outs)
+    assert isclose(b['wait_in'], ins / span, abs_tol=1e-12) and isclose(b['working'], work[-1] / span), b
+    assert (b['wait_out'] is None) == (b['block'] == 2) and b['reread'] == mine[-1]['reread'], b
+    head = f\"head of block {b['block']}: {b['test_top1']:.2f}%\"
+    assert head in told, head
+assert isclose(j['seconds'], max(spans)) and isclose(j['blocks_at_once'], sum(work) / max(spans)), j
+assert j['blocks'][2]['wait_in'] > 0.05 and j['blocks'][1]['working'] > 0.9, 'block 1 takes three times as long'
+line = f\"{j['blocks_at_once']:.2f} of 3 blocks worked at once on average, over {j['seconds']:.1f} s of modelled time\"
+assert line in told, line
+for e in j['edges']:
+    mine = [r for r in rows('edges') if r['edge'] == e['edge']]
+    for key in ('pushed', 'pulled', 'dropped', 'reused', 'lost'):
+        assert e[key] == sum(r[key] for r in mine), (key, e)
+    assert isclose(e['age_mean'], sum(r['pulled'] * (r['age_mean'] or 0) for r in mine) / e['pulled'], abs_tol=1e-12), e
+    def part(n, of):
+        return f'{n} ({100 * n / of:.1f}%)' if n else '0'
+    line = f\"block {e['edge']} read {e['pulled']} batches, {part(e['reused'], e['pulled'])} of them again, \" \
+        f\"{e['age_mean']:.1f} steps of block {e['edge'] - 1} old on average, {e['age_max']} at most\"
+    assert line in told, line
+    line = f\"block {e['edge'] - 1} handed on {e['pushed']} batches, {part(e['dropped'], e['pushed'])} of them dropped unread\"
+    assert line + (f\"; {e['lost']} more lost on the way\" if e['lost'] else '') + '\n' in told, line
+assert j['edges'][0]['dropped'] > 0 and j['edges'][1]['lost'] > 0 and j['edges'][1]['reused'] > 0, 'all of it was seen'"
+holds events_have_edges_and_rereads "
+import csv
+events = [json.loads(line) for line in open('runs/v/events.jsonl')]
+edges = [e for e in events if e.get('event') == 'edge']
+told = list(csv.DictReader(open('runs/v/edges.csv')))
+assert len(edges) == len(told) > 0
+for e, r in zip(edges, told):
+    assert set(r) - {k for k in r if not r[k]} <= set(e), (e, r)
+    assert all(float(r[k]) == e[k] for k in e if k != 'event'), (e, r)
+epochs = [e for e in events if e.get('event') == 'epoch']
+assert [e['reread'] for e in epochs] == [int(r['reread']) for r in csv.DictReader(open('runs/v/epochs.csv'))]"
+expect replay_async 0 "" "$adonis" replay v
+expect async_in_real_time 0 "" "$adonis" train v.yaml schedule=threads chaos.slow=[] chaos.link=[] name=real
+prints "; a block that waits for a core counts as working"
+
 # --- runs side by side: what of their configs differs, then results
 expect compare_two_runs 0 "" "$adonis" compare a runs/a-2
 prints "until   3ep  1ep"
-[ "$(grep -c . out)" = 10 ] || fail "compare prints other lines than 1 difference, 2 + 2 blocks, 2 edges, 3 headers"
+[ "$(grep -c . out)" = 10 ] || fail "compare prints other lines than 1 difference, 2 + 2 blocks, 1 + 1 edges, 3 headers"
 if grep -q . said; then fail "compare talks"; fi
 expect begin_by_bp 0 "" "$adonis" train a.yaml mode=bp name=bp until=7ep optim.lr=0.01
-sed -i 's/,0$/,17/' runs/bp/epochs.csv # rereads, of which there are none before async
+sed -i -E '2,$s/,0,([^,]*)$/,17,\1/' runs/bp/epochs.csv # rereads, of which there are none before async
 sed -i 1q runs/a/edges.csv
 cat >> runs/a/edges.csv << 'END'
 1,0,7,7,0,0,0.5,,0,0,0,100,,0,0
@@ -248,9 +357,9 @@ holds compare_sums_edges_up "
 assert [r['edges'] for r in j['runs'][1:]] == [[], []], j
 assert j['runs'][0]['edges'] == [
     {'edge': 0, 'pushed': 7, 'pulled': 7, 'dropped': 0, 'reused': 0, 'lost': 0, 'reuse': 1, 'dropped_percent': 0,
-     'age_p50': 0, 'age_p99': 0, 'starved_s': 0.5},
+     'age_mean': 0, 'age_max': 0, 'age_p50': 0, 'age_p99': 0, 'starved_s': 0.5},
     {'edge': 1, 'pushed': 30, 'pulled': 12, 'dropped': 6, 'reused': 4, 'lost': 2, 'reuse': 1.5, 'dropped_percent': 20,
-     'age_p50': 2, 'age_p99': 9, 'starved_s': 1.75}], j['runs'][0]['edges']"
+     'age_mean': 22 / 12, 'age_max': 11, 'age_p50': 2, 'age_p99': 9, 'starved_s': 1.75}], j['runs'][0]['edges']"
 expect compare_as_a_table 0 "" "$adonis" compare a bp none
 prints "none  has no epochs yet"
 grep -Eq '^a +1 +30 +12 +1\.50 +20\.00 +2 +9 +1\.75$' out || fail "compare has no such row of edge 1"
