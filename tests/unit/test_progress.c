@@ -114,6 +114,7 @@ static adn_tick async_at(int64_t samples_0, int64_t samples_1, double seconds)
     t.blocks[1].loss = 0.981;
     t.edges[1] = (adn_edge_view){
         .pushed = 1000, .pulled = 600, .reused = 200, .dropped = 84, .age_p50 = 1, .age_p99 = 4};
+    t.edges[0] = t.edges[1];
     return t;
 }
 
@@ -128,7 +129,7 @@ START_TEST(in_async_a_block_stands_where_its_samples_are)
                   {1030, false, "epoch 2/3  block 0 ....................   3%"}, /* a short batch */
                   {2250, false, "epoch 3/3  block 0 ##########..........  50%"},
                   {2530, false, "epoch 3/3  block 0 #################### 100%"},
-                  {2490, true, "epoch 3/3  block 0 #################### 100%"}};
+                  {1500, true, "epoch 3/3  block 0 #################### 100%"}};
     char line[ADN_LINE];
 
     for (size_t i = 0; i < ADN_COUNT(places); i++) {
@@ -195,6 +196,10 @@ START_TEST(a_block_that_is_done_says_so)
     t.feeds_on = t.blocks[1].is_done = true; /* and nobody behind it learns */
     adn_text_block(line, 100, &t, 0, 3);
     ck_assert_ptr_nonnull(strstr(line, "%  done  loss"));
+    t.blocks[0].is_done = false; /* the last one feeds nobody */
+    adn_text_block(line, 100, &t, 1, 3);
+    ck_assert_ptr_nonnull(strstr(line, "%  done  loss"));
+    t.blocks[0].is_done = true;
     t.blocks[0].tests = 1;
     adn_text_block(line, 100, &t, 0, 3);
     ck_assert_ptr_nonnull(strstr(line, "  testing"));
@@ -205,18 +210,18 @@ START_TEST(in_async_the_slowest_block_decides_when_it_ends)
 {
     const adn_duration until = {2.5, ADN_EPOCHS};
     adn_pace pace = {0};
-    adn_tick t = async_at(300, 0, 10);
+    adn_tick t = async_at(300, 100, 10);
 
     adn_pace_update(&pace, &t, &until);
     ck_assert(isnan(pace.eta_s));
-    t = async_at(700, 0, 14);
+    t = async_at(700, 100, 14);
     adn_pace_update(&pace, &t, &until);
     ck_assert(isnan(pace.eta_s)); /* block 1 has learned nothing yet */
-    t = async_at(1100, 40, 18);
+    t = async_at(1100, 140, 18);
     adn_pace_update(&pace, &t, &until);
     /* 40 in the last 4 of 8 seconds, of which the first four count a little less. */
-    ck_assert_double_eq_tol(pace.eta_s, (2500 - 40) * (4 + 4 * exp(-4 / 20.0)) / 40, 1e-9);
-    t = async_at(2500, 1000, 20);
+    ck_assert_double_eq_tol(pace.eta_s, (2500 - 140) * (4 + 4 * exp(-4 / 20.0)) / 40, 1e-9);
+    t = async_at(2000, 1000, 20); /* nothing more came for block 0 */
     t.blocks[0].is_done = true;
     for (int i = 0; i < 200; i++) { /* alone it is faster: the past is forgotten */
         t.seconds += 1;
