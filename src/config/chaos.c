@@ -58,6 +58,18 @@ static void check_slow(const adn_config *conf, int i, int n_block)
                                entry, slow->factor);
 }
 
+/* What never comes must not be waited for. */
+static void check_loss(const adn_config *conf, const char *entry, const adn_link_conf *link)
+{
+    bool goes_on = conf->after_end == ADN_AFTER_EVAL_FORWARD && conf->until.unit != ADN_SECONDS;
+
+    if (link->loss == 1 && goes_on && conf->mode == ADN_MODE_ASYNC)
+        (void)adn_config_error(node_of(conf, entry, "loss"),
+                               "'%s.loss' is 1: no batch ever comes to block %d, so the run has no "
+                               "end; expected less, or an 'until' in time, or 'after_end: stop'",
+                               entry, link->edge);
+}
+
 static void check_link(const adn_config *conf, int i, int n_block)
 {
     const adn_link_conf *all = conf->chaos.links, *link = &all[i];
@@ -85,12 +97,7 @@ static void check_link(const adn_config *conf, int i, int n_block)
                                "'%s.edge' is %d, like that of 'chaos.link[%d]': expected each edge "
                                "once",
                                entry, link->edge, first);
-    if (link->loss > 0 && conf->mode != ADN_MODE_ASYNC && adn_config_is_sure(conf, "mode"))
-        (void)adn_config_error(
-            node_of(conf, entry, "loss"),
-            "'%s.loss' is %g: in mode %s every batch is waited for, and none may "
-            "be lost; mode async takes it",
-            entry, link->loss, adn_mode_name(conf->mode));
+    check_loss(conf, entry, link);
 }
 
 void adn_config_check_chaos(const adn_config *conf, int n_block)

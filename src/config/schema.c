@@ -288,7 +288,7 @@ const adn_key adn_schema[] = {
      .help = "from the end of the producer's step until the batch is there"},
     {"chaos.link[].bandwidth", ADN_KEY_BITRATE, "inf", LINK(bandwidth), .is_lo_open = true,
      .modes = ADN_IN_BLOCKS, .help = "batches go one after another"},
-    {"chaos.link[].loss", ADN_KEY_REAL, "0", LINK(loss), FROM(0, 1), .modes = ADN_IN_BLOCKS,
+    {"chaos.link[].loss", ADN_KEY_REAL, "0", LINK(loss), FROM(0, 1), .modes = ADN_IN_ASYNC,
      .help = "probability that a batch is lost on the way"},
     {"eval", ADN_KEY_SECTION, .help = "test passes"},
     {"eval.every", ADN_KEY_DURATION, "1ep", AT(eval_every), FROM(0, 1e9), .is_lo_open = true,

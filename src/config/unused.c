@@ -83,6 +83,7 @@ static void forget_unused(adn_config *conf)
         conf->model.bn_reuse = ADN_BN_ONCE;
         conf->clock = ADN_CLOCK_FRESH;
         conf->after_end = ADN_AFTER_EVAL_FORWARD;
+        for (int i = 0; i < conf->chaos.n_link; i++) conf->chaos.links[i].loss = 0;
     }
     if (conf->mode == ADN_MODE_BP) conf->chaos.n_slow = 0;
     if (conf->mode == ADN_MODE_BP || conf->schedule == ADN_SCHEDULE_THREADS) conf->chaos.n_link = 0;

@@ -64,8 +64,8 @@ START_TEST(arguments_reach_into_chaos)
     static const char *const args[] = {"chaos.slow.factor=3", "chaos.link[1].delay=2ms",
                                        "chaos.slow[1]={block: 1, factor: 2}", "chaos.step=3s"};
     static const char *const alone[] = {"chaos.slow.block=1", "chaos.slow[0].factor=2",
-                                        "schedule=virtual", "mode=async",
-                                        "chaos.link={edge: 3, loss: 0.5}"};
+                                        "schedule=virtual", "chaos.link={edge: 3, loss: 0.5}",
+                                        "mode=async"};
     static const char *const none[] = {"chaos.slow=[]"};
 
     adn_config *c = config_good(file, args, (int)ADN_COUNT(args));
@@ -118,8 +118,6 @@ START_TEST(blocks_and_edges_that_are_not_there_are_refused)
         {"chaos: {slow: {factor: 2}}",
          "exp.yaml:3:15: error: 'chaos.slow[0]' needs a block and a factor"},
         {"chaos: {link: [{delay: 1s}]}", "exp.yaml:3:16: error: 'chaos.link[0]' needs an edge"},
-        {"chaos: {link: {edge: 1, loss: 0.1}}", "exp.yaml:3:31: error: 'chaos.link[0].loss' is "
-                                                "0.1: in mode sync every batch is waited for"},
         {"chaos: {link: 3}", "exp.yaml:3:15: error: 'chaos.link' cannot be '3' (no list): expected "
                              "a section, or a list of such"},
         {"chaos: {slow: [3]}", "exp.yaml:3:16: error: 'chaos.slow[0]' must be a section of keys"},
@@ -141,6 +139,25 @@ START_TEST(blocks_and_edges_that_are_not_there_are_refused)
                                 NULL, 0));
     config_refuse("version: 1\nmodel: {cuts: [9]}\nchaos: {slow: {block: 3, factor: 2}}\n", NULL);
     ck_silent_about("chaos.slow");
+}
+END_TEST
+
+/* Blocks of the other modes wait for every batch; and where none comes, for ever. */
+START_TEST(loss_is_of_async_and_leaves_something_over)
+{
+    static const char text[] = "version: 1\nschedule: virtual\nchaos: {link: {edge: 1, loss: 1}}\n";
+    static const char *const sync[] = {"mode=sync"},
+                             *const stop[] = {"mode=async", "after_end=stop"},
+                             *const timed[] = {"mode=async", "until=9s"};
+
+    adn_config *c = config_good(text, sync, 1);
+    ck_says("'chaos.link[0].loss' is not used in mode sync");
+    ck_assert(c->chaos.n_link == 1 && c->chaos.links[0].loss == 0);
+    adn_config_free(c);
+    config_refuse(text, "mode=async");
+    ck_says("exp.yaml:3:31: error: 'chaos.link[0].loss' is 1: no batch ever comes to block 1");
+    adn_config_free(config_good(text, stop, 2));
+    adn_config_free(config_good(text, timed, 2));
 }
 END_TEST
 
@@ -194,6 +211,7 @@ int main(void)
     tcase_add_test(tc, slow_blocks_and_bad_links_are_lists_and_one_is_a_list_of_one);
     tcase_add_test(tc, arguments_reach_into_chaos);
     tcase_add_test(tc, blocks_and_edges_that_are_not_there_are_refused);
+    tcase_add_test(tc, loss_is_of_async_and_leaves_something_over);
     tcase_add_test(tc, threads_can_slow_a_block_down_and_nothing_else);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);
