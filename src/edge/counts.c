@@ -1,11 +1,13 @@
 /* What an edge counts: who waits and for how long, what went over it, how full it was. */
 #include "edge/inside.h"
 
-/* Until the answer is another than ADN_AGAIN, the side waits. */
+/* Until the answer is another than ADN_AGAIN, the side waits; but not for batches of a lane that it
+ * has left. */
 adn_status adn_edge_answer(adn_edge *e, adn_lane lane, adn_side side, adn_status st)
 {
     adn_edge_wait *w = &e->lanes[lane].waits[side];
-    bool waits = st == ADN_AGAIN;
+    bool has_left = side == ADN_SIDE_CONSUMER && e->lanes[lane].ring.is_left;
+    bool waits = st == ADN_AGAIN && !has_left;
 
     if (waits == w->is_on) return st;
     double now = adn_clock_now(e->clock);
