@@ -225,7 +225,9 @@ static adn_status mark(adn_source *s)
 
 static bool tests(const adn_source *s)
 {
-    return s->run->plan->test_batches > 0 && s->run->conf.max_steps == 0;
+    const adn_plan *p = s->run->plan;
+    return p->test_batches > 0 && p->conf->eval_every.unit != ADN_NEVER &&
+           s->run->conf.max_steps == 0;
 }
 
 /* Nobody learns any more; the passes that are due and one more are tested, and saved. */
@@ -289,8 +291,7 @@ static adn_status train(adn_source *s)
 
     ADN_TRY(st, adn_edge_acquire(r->edges[0], ADN_LANE_TRAIN, s->queue, &slot), done);
     if (slot == NULL) return ADN_AGAIN; /* async: block 0 learns no more, the others will end */
-    bool passes = tests(s) && p->conf->eval_every.unit != ADN_NEVER &&
-                  (is_due(p, p->conf->eval_every, step + 1) || a.ends_phase);
+    bool passes = tests(s) && (is_due(p, p->conf->eval_every, step + 1) || a.ends_phase);
     ADN_TRY(st, offer_step(s, slot, a.learner, passes && !r->is_async ? p->test_batches : 0), done);
     adn_edge_commit(r->edges[0], slot);
     if (passes) begin_pass(s);
@@ -358,5 +359,7 @@ static adn_status next_async(adn_source *s)
 adn_status adn_source_next(adn_source *s)
 {
     if (s->is_closed) return ADN_END;
+    /* It may wait for a save, which no edge's end would tell it of. */
+    if (atomic_load(&s->run->failed) != ADN_OK) return ADN_STOPPED;
     return s->run->is_async ? next_async(s) : next_sync(s);
 }

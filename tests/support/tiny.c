@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "core/rng.h"
+#include "pipeline/inside.h"
 #include "suite.h"
 
 static void fill_split(adn_dataset *s, int n, int h, int w, int c, int classes, uint64_t seed)
@@ -66,6 +67,22 @@ adn_config *tiny_config(const char *yaml, const char *const *overrides)
     return conf;
 }
 
+adn_config *tiny_config_of(const char *yaml, const char *overrides)
+{
+    const char *list[24] = {NULL};
+    char *text = adn_strdup(overrides);
+    int n = 0;
+
+    ADN_ASSERT(text != NULL);
+    for (char *p = strtok(text, " "); p != NULL; p = strtok(NULL, " ")) {
+        ADN_ASSERT(n + 1 < (int)ADN_COUNT(list));
+        list[n++] = p;
+    }
+    adn_config *conf = tiny_config(yaml, list);
+    adn_free(text);
+    return conf;
+}
+
 const adn_epoch_row *tiny_row(const tiny_rows *r, int block, int epoch)
 {
     for (int i = 0; i < r->n; i++)
@@ -79,6 +96,20 @@ static adn_status keep_row(void *user, const adn_epoch_row *row)
     ADN_ASSERT(t->rows.n < TINY_ROWS);
     t->rows.rows[t->rows.n++] = *row;
     return ADN_OK;
+}
+
+static adn_status keep_edge_row(void *user, const adn_edge_row *row)
+{
+    tiny_run *t = user;
+    ADN_ASSERT(t->edge_rows.n < TINY_ROWS);
+    t->edge_rows.rows[t->edge_rows.n++] = *row;
+    return ADN_OK;
+}
+
+static void before_step(void *user, int block)
+{
+    const tiny_run *t = user;
+    t->before_step(t->user, block);
 }
 
 static bool must_stop(void *user)
@@ -96,7 +127,11 @@ static void count_save(void *user, const adn_ckpt_info *info)
 void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data,
                const tiny_options *o)
 {
-    *t = (tiny_run){.stop_at = o->stop_at, .first_step = o->load_step, .dev = o->dev};
+    *t = (tiny_run){.stop_at = o->stop_at,
+                    .first_step = o->load_step,
+                    .dev = o->dev,
+                    .before_step = o->before_step,
+                    .user = o->user};
     ADN_ASSERT(adn_plan_create(conf, data, &t->plan) == ADN_OK);
     if (t->dev == NULL) ADN_ASSERT(adn_cpu_open(&t->dev) == ADN_OK);
     adn_run_conf rc = {.plan = &t->plan,
@@ -104,11 +139,14 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
                        .dev = t->dev,
                        .jitter = o->jitter,
                        .must_stop = must_stop,
+                       .before_step = o->before_step != NULL ? before_step : NULL,
                        .on_row = keep_row,
+                       .on_edge_row = keep_edge_row,
                        .on_save = count_save,
                        .user = t};
     ADN_ASSERT(adn_run_create(&rc, &t->run) == ADN_OK);
     if (o->dir != NULL) ADN_ASSERT(adn_run_set_dir(t->run, o->dir) == ADN_OK);
+    if (o->order_dir != NULL) t->run->run_dir = o->order_dir; /* and there is no saver */
     if (o->load != NULL) ADN_ASSERT(adn_run_load(t->run, o->load, o->load_step, true) == ADN_OK);
 }
 

@@ -14,18 +14,29 @@ void tiny_data_clear(adn_dataset_pair *data);
  * Asserts. */
 adn_config *tiny_config(const char *yaml, const char *const *overrides);
 
-enum { TINY_ROWS = 256 };
+/* The same; overrides in one text, parted by spaces. */
+adn_config *tiny_config_of(const char *yaml, const char *overrides);
+
+enum { TINY_ROWS = 1024 };
 typedef struct tiny_rows {
     adn_epoch_row rows[TINY_ROWS]; /* in the order they came */
     int n;
 } tiny_rows;
 const adn_epoch_row *tiny_row(const tiny_rows *r, int block, int epoch); /* NULL: none */
 
+typedef struct tiny_edge_rows {
+    adn_edge_row rows[TINY_ROWS];
+    int n;
+} tiny_edge_rows;
+
 typedef struct tiny_run { /* a plan, a device and a pipeline on them */
     adn_plan plan;
     adn_device *dev;
     adn_run *run;
     tiny_rows rows;
+    tiny_edge_rows edge_rows;
+    void (*before_step)(void *user, int block);
+    void *user;
     int64_t stop_at; /* source steps after which it is asked to stop; 0: never */
     int64_t asked;   /* times the source asked */
     int64_t first_step;
@@ -33,11 +44,14 @@ typedef struct tiny_run { /* a plan, a device and a pipeline on them */
 } tiny_run;
 typedef struct tiny_options {
     uint64_t jitter;
-    const char *dir;  /* checkpoints go there; NULL: none */
-    const char *load; /* a checkpoint folder to start from; NULL: none */
+    const char *dir;       /* checkpoints go there; NULL: none */
+    const char *order_dir; /* the order of events alone does; NULL: nowhere */
+    const char *load;      /* a checkpoint folder to start from; NULL: none */
     int64_t load_step;
     int64_t stop_at;
-    adn_device *dev; /* taken; NULL: the cpu device */
+    adn_device *dev;                            /* taken; NULL: the cpu device */
+    void (*before_step)(void *user, int block); /* as in adn_run_conf; NULL: nothing */
+    void *user;                                 /* its */
 } tiny_options;
 /* Builds; asserts. */
 void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data,
