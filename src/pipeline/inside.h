@@ -53,6 +53,8 @@ typedef struct adn_worker { /* a stage's hand */
     int n_test_due;       /* sync, greedy: test batches that follow the step it learned last */
     int learner;          /* of that step */
     bool loses;           /* virtual: the link will lose what the next step emits */
+    int64_t n_begun;      /* training batches that it learned from or passed on; a resumed run goes
+                             on behind its updates. Draws of the virtual schedule are by it */
     _Atomic bool is_done; /* async: its clock has reached `until`, or nothing unlearned will come */
     bool has_left;        /* async: it takes no training batch any more */
     bool is_dry;          /* no training batch will come, no test batch either */

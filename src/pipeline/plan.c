@@ -194,7 +194,9 @@ static int on_the_way(const adn_plan *p, int edge)
     double delay = p->blocks[edge].link.delay_s, transfer = adn_plan_transfer_s(p, edge);
 
     if (p->conf->schedule != ADN_SCHEDULE_VIRTUAL || (delay == 0 && transfer == 0)) return 0;
-    double fastest = p->blocks[edge - 1].step_s * (1 - p->conf->chaos.spread);
+    double fastest = p->blocks[edge - 1].step_s * (1 - p->conf->chaos.spread), rate = 0;
+    for (int j = 0; j < p->n_block; j++) rate += 1 / p->blocks[j].step_s;
+    if (p->conf->draw == ADN_DRAW_RANDOM) fastest = 1 / rate; /* one block in every tick */
     return 2 + (int)ceil(delay / ADN_MAX(fastest, transfer));
 }
 

@@ -95,10 +95,10 @@ static bool is_saturated(const adn_run *r, int edge, double at_s)
 static bool is_lost(const adn_run *r, int edge)
 {
     double loss = r->plan->blocks[edge].link.loss;
-    int64_t update = adn_stage_clock_now(r->stages[edge - 1]).updates;
+    uint64_t step = (uint64_t)r->workers[edge - 1].n_begun;
 
     if (loss == 0) return false;
-    adn_draw d = adn_rng_draw(r->plan->conf->seed, ADN_RNG_LOSS, (uint64_t)edge, (uint64_t)update);
+    adn_draw d = adn_rng_draw(r->plan->conf->seed, ADN_RNG_LOSS, (uint64_t)edge, step);
     return (double)adn_rng_unit(d.u[0]) < loss;
 }
 
@@ -128,9 +128,8 @@ static void forget_arrivals(link *l, double now_s)
 static double duration(const adn_run *r, int block)
 {
     double spread = r->plan->conf->chaos.spread;
-    int64_t update = adn_stage_clock_now(r->stages[block]).updates;
-    adn_draw d =
-        adn_rng_draw(r->plan->conf->seed, ADN_RNG_SPREAD, (uint64_t)block, (uint64_t)update);
+    uint64_t step = (uint64_t)r->workers[block].n_begun;
+    adn_draw d = adn_rng_draw(r->plan->conf->seed, ADN_RNG_SPREAD, (uint64_t)block, step);
 
     return r->plan->blocks[block].step_s * (1 + spread * (2 * (double)adn_rng_unit(d.u[0]) - 1));
 }
@@ -144,7 +143,8 @@ static adn_status begin(adn_run *r, int block, double ends_s)
     w->loses = false;
     if (out < r->plan->n_block) {
         bool drops = r->plan->blocks[out].edge.when_full == ADN_FULL_DROP_OLDEST;
-        bool is_full = is_saturated(r, out, ends_s);
+        /* Who waits for room begins when there is some: a time at which the link itself changes. */
+        bool is_full = is_saturated(r, out, drops ? ends_s : r->virtual->now_s);
         if (is_full && !drops) return ADN_AGAIN;
         w->loses = is_full || is_lost(r, out);
     }
@@ -297,11 +297,14 @@ static adn_status run_random(adn_run *r)
 {
     struct adn_virtual *v = r->virtual;
     adn_status st = ADN_OK;
-    int n_idle = 0, patience = 1000 * r->plan->n_block; /* ticks: everybody was drawn, surely */
+    /* Ticks in which everybody was drawn: each is missed with a probability of exp(-30). */
+    double n_idle = 0, patience = 2 * r->plan->n_block;
 
     for (int j = 0; j < r->plan->n_block; j++)
         v->tick +=
             adn_stage_clock_now(r->stages[j]).updates; /* a resumed run draws other numbers */
+    for (int j = 0; j < r->plan->n_block; j++)
+        patience = fmax(patience, 30 * r->plan->blocks[j].step_s / v->tick_s);
     v->decays = decays_of_all(r);
     while (st == ADN_OK) {
         bool moves = false;

@@ -117,6 +117,7 @@ static void become_done(adn_worker *w)
 void adn_worker_open(adn_worker *w)
 {
     w->seen_s = adn_clock_now(w->run->clock);
+    w->n_begun = adn_stage_clock_now(stage_of(w)).updates;
     if (w->run->is_async && has_reached_until(w)) become_done(w);
 }
 
@@ -229,6 +230,7 @@ adn_status adn_worker_begin(adn_worker *w)
     record(w, w->in, w->out, act_on(w));
     ADN_TRY(st, adn_stage_step(stage_of(w), w->in, w->out, act_on(w)), done);
     w->has_begun = true;
+    w->n_begun++;
 done:
     return st;
 }
