@@ -8,6 +8,7 @@
 #include "core/core.h"
 #include "core/json.h"
 #include "core/thread.h"
+#include "pipeline/hang.h"
 #include "pipeline/setup.h"
 
 typedef struct training {
@@ -17,12 +18,8 @@ typedef struct training {
     _Atomic bool is_over;
     double start_s;
     int64_t first_step;
-    struct seen { /* of a block: what it had done when it last did anything, and when that was */
-        int64_t done;
-        double at_s;
-    } seen[ADN_MAX_BLOCKS];
     adn_tick tick;
-    double told_s;         /* when who waits for whom was told last */
+    adn_hang hang;
     double predicted_s;    /* of a step; 0: not known */
     int slowest;           /* the block that was predicted to be */
     double timed, timed_s; /* its samples, and the seconds that its rows gave them */
@@ -218,25 +215,28 @@ static void heartbeat(training *t, const adn_tick *tick)
     adn_json_clear(&j);
 }
 
-/* A block that neither learns, tests nor forwards for a minute, and is not done, is told of with
- * who waits for whom; once a minute. */
+/* In greedy a block rests until its turn to learn. */
+static bool may_rest(const training *t, const adn_tick *tick, int block)
+{
+    bool is_greedy = t->setup.conf->mode == ADN_MODE_GREEDY;
+    return adn_run_is_done(t->setup.run, block) ||
+           (is_greedy && block > tick->source_steps / tick->block_until_steps);
+}
+
+/* A block that neither learns, tests nor forwards for a minute is told of with who waits for whom;
+ * once a minute. */
 static void watch_for_hang(training *t, const adn_tick *tick)
 {
-    const double patience_s = 60;
-    double now = adn_now();
-    int stuck = -1;
+    double now = adn_now(), rest_s = 0;
 
     for (int j = 0; j < tick->n_block; j++) {
         const adn_stage_view *v = &tick->blocks[j];
-        struct seen *seen = &t->seen[j];
         int64_t done = v->steps + v->rereads + v->tests + tick->edges[j].pulled;
-        if (done != seen->done || seen->at_s == 0 || adn_run_is_done(t->setup.run, j))
-            *seen = (struct seen){done, now};
-        if (now - seen->at_s > patience_s && stuck < 0) stuck = j;
+        adn_hang_see(&t->hang, j, done, may_rest(t, tick, j), now);
     }
-    if (stuck < 0 || now - t->told_s < patience_s) return;
-    t->told_s = now;
-    adn_warn("block %d finished no step for %.0f s", stuck, now - t->seen[stuck].at_s);
+    int stuck = adn_hang_tell(&t->hang, tick->n_block, now, &rest_s);
+    if (stuck < 0) return;
+    adn_warn("block %d finished no step for %.0f s", stuck, rest_s);
     adn_run_tell_waits(t->setup.run);
 }
 
@@ -326,6 +326,7 @@ adn_status adn_train(adn_config *conf, const adn_train_options *options, const a
     t->setup.conf = conf;
     t->setup.options = options;
     t->watch = watch;
+    t->hang.patience_s = 60;
     pthread_mutex_init(&t->lock, NULL);
     adn_status st = train(t);
     adn_setup_clear(&t->setup);
