@@ -225,9 +225,7 @@ static adn_status mark(adn_source *s)
 
 static bool tests(const adn_source *s)
 {
-    const adn_plan *p = s->run->plan;
-    return p->test_batches > 0 && p->conf->eval_every.unit != ADN_NEVER &&
-           s->run->conf.max_steps == 0;
+    return s->run->plan->test_batches > 0 && s->run->conf.max_steps == 0;
 }
 
 /* Nobody learns any more; the passes that are due and one more are tested, and saved. */

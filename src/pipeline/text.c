@@ -1,8 +1,7 @@
-/* What a plan says of itself, and the text that grows. */
+/* What a plan says of itself. */
 #include "pipeline/text.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,11 +58,6 @@ static double modelled_bound(const adn_plan *p)
         max = ADN_MAX(max, p->blocks[j].step_s);
     }
     return sum / max;
-}
-
-static const char *precision_of(adn_type type)
-{
-    return type == ADN_BF16 ? "bf16" : "fp32";
 }
 
 /* Algorithms are told of convolutions and linear layers, forward. */
@@ -189,7 +183,7 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_int(&j, "epoch_steps", p->epoch_batches);
     adn_json_int(&j, "short_batch", p->short_batch);
     adn_json_string(&j, "isa", isa);
-    adn_json_string(&j, "precision", precision_of(p->type));
+    adn_json_string(&j, "precision", adn_text_precision(p->type));
     adn_json_string(&j, "mode", adn_config_word("mode", (int)p->conf->mode));
     adn_json_string(&j, "schedule", adn_config_word("schedule", (int)p->conf->schedule));
     adn_json_number(&j, "bound", bound(p, r));
@@ -202,59 +196,6 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_close(&j, ']');
     adn_json_close(&j, '}');
     return adn_json_give(&j, out);
-}
-
-/* Room for n more characters and the end. */
-static bool grow(adn_text *t, size_t n)
-{
-    if (t->failed || t->n + n < t->room) return !t->failed;
-    size_t room = ADN_MAX(2 * t->room, t->n + n + 1024);
-    char *text = adn_alloc(room);
-    t->failed = text == NULL;
-    if (t->failed) return false;
-    if (t->text != NULL) memcpy(text, t->text, t->n);
-    adn_free(t->text);
-    t->text = text;
-    t->room = room;
-    return true;
-}
-
-adn_status adn_text_begin(adn_text *t, adn_type type)
-{
-    const char *isa = NULL;
-    int lanes;
-    adn_status st = adn_cpu_isa_name(&isa, &lanes);
-
-    *t = (adn_text){0};
-    if (st == ADN_OK)
-        adn_text_line(t, "processor code %s (%d floats a vector); activations in %s\n", isa, lanes,
-                      precision_of(type));
-    return st;
-}
-
-void adn_text_line(adn_text *t, const char *fmt, ...)
-{
-    va_list args, again;
-
-    va_start(args, fmt);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
-    ADN_ASSERT(n >= 0);
-    if (grow(t, (size_t)n)) vsnprintf(t->text + t->n, t->room - t->n, fmt, again);
-    if (!t->failed) t->n += (size_t)n;
-    va_end(again);
-    va_end(args);
-}
-
-adn_status adn_text_give(adn_text *t, char **out)
-{
-    if (t->failed) {
-        adn_free(t->text);
-        *t = (adn_text){0};
-        return ADN_FAIL(ADN_NOMEM, "no memory for a report");
-    }
-    *out = t->text;
-    return ADN_OK;
 }
 
 static double mib(size_t bytes)

@@ -1,9 +1,11 @@
-/* What a plan and a machine say of themselves: plan.json, `adonis plan` (text.c), env.json (env.c).
- * Private to src/pipeline. */
+/* What a plan and a machine say of themselves: plan.json, `adonis plan` (text.c), env.json (env.c);
+ * and the text that grows (text_line.c). Private to src/pipeline. */
 #ifndef ADN_PIPELINE_TEXT_H
 #define ADN_PIPELINE_TEXT_H
 
 #include "pipeline/pipeline.h"
+
+const char *adn_text_precision(adn_type type); /* "fp32" */
 
 typedef struct adn_text { /* grows by printf. Zeroed: an empty one */
     char *text;

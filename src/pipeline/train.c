@@ -254,7 +254,8 @@ static adn_status watch_it(training *t)
         nanosleep(&nap, NULL);
         look(t, tick);
         watch_for_hang(t, tick);
-        if (must_stop(t)) adn_run_nudge(t->setup.run);
+        /* In async the source may wait for blocks behind one that has stopped; else it asks. */
+        if (tick->is_async && must_stop(t)) adn_run_nudge(t->setup.run);
         pthread_mutex_lock(&t->lock);
         if (t->watch->on_tick != NULL) t->watch->on_tick(t->watch->user, tick);
         pthread_mutex_unlock(&t->lock);
