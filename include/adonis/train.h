@@ -12,13 +12,16 @@
 
 /* A row of epochs.csv: block from 0, epoch of the block's own clock from 1. top1 in percent; img_s:
  * fresh samples learned over the seconds from the epoch's first step to its last, test passes taken
- * off; waits are shares of time. NaN: not measured. */
+ * off; waits are shares of time, of the host's. NaN: not measured. */
 typedef struct adn_epoch_row {
     int epoch, block;
     int64_t steps, samples; /* of the block's clock, when the epoch ended */
     double lr, train_loss, train_top1, test_loss, test_top1, img_s, wait_in, wait_out, seconds;
     int64_t reread; /* updates so far on batches that it had learned from before */
-    double span_s;  /* since the row before (or the process began): the waits are shares of it */
+    double
+        span_s;  /* since the row before (or the process began): waits and busy are shares of it */
+    double busy; /* its queue worked or waited for a core. Its host runs ahead and waits at the
+                    same time, so that waits and busy may sum up to more than 1 */
 } adn_epoch_row;
 
 /* A row of edges.csv: the edge into block `edge`, epoch of that block's clock. Counts are of the

@@ -34,7 +34,7 @@ int adn_summary_last(const adn_epoch_row *rows, int n, adn_epoch_row last[ADN_MA
 /* What the rows say of a block. */
 typedef struct block_sum {
     adn_epoch_row last;
-    double span_s, wait_in_s, wait_out_s; /* of all rows that have it */
+    double span_s, busy_s, wait_in_s, wait_out_s; /* of all rows that have it */
 } block_sum;
 
 typedef struct summary {
@@ -53,6 +53,7 @@ static void add_spans(block_sum *blocks, const adn_epoch_row *rows, int n)
         if (r->block < 0 || r->block >= ADN_MAX_BLOCKS || !isfinite(r->span_s)) continue;
         block_sum *b = &blocks[r->block];
         b->span_s += r->span_s;
+        if (isfinite(r->busy)) b->busy_s += r->busy * r->span_s;
         if (isfinite(r->wait_in)) b->wait_in_s += r->wait_in * r->span_s;
         if (isfinite(r->wait_out)) b->wait_out_s += r->wait_out * r->span_s;
     }
@@ -80,11 +81,12 @@ static double share_of(const block_sum *b, double seconds)
     return b->span_s > 0 ? seconds / b->span_s : NAN;
 }
 
-/* Neither waiting for input nor for output: learning, testing, handing on, saving, and waiting for
- * a core that others use. */
-static double working_s(const block_sum *b)
+/* Its idle time, as its host's waits for input and for output are to each other: a host runs ahead,
+ * and waits while its queue still works. */
+static double idle_s(const block_sum *b, double wait_s)
 {
-    return ADN_MAX(0, b->span_s - b->wait_in_s - b->wait_out_s);
+    double waits = b->wait_in_s + b->wait_out_s, idle = ADN_MAX(0, b->span_s - b->busy_s);
+    return waits > 0 ? idle * wait_s / waits : 0;
 }
 
 static double elapsed_s(const summary *s)
@@ -98,7 +100,7 @@ static double elapsed_s(const summary *s)
 static double at_once(const summary *s)
 {
     double sum = 0, elapsed = elapsed_s(s);
-    for (int j = 0; j < s->n_block; j++) sum += working_s(&s->blocks[j]);
+    for (int j = 0; j < s->n_block; j++) sum += s->blocks[j].busy_s;
     return s->has_shares && elapsed > 0 ? sum / elapsed : NAN;
 }
 
@@ -132,9 +134,9 @@ static void print_block(const summary *s, int j)
         printf("  %9s", reread);
     }
     if (s->has_shares) {
-        print_share(share_of(b, working_s(b)));
-        print_share(share_of(b, b->wait_in_s));
-        print_share(j < s->n_block - 1 ? share_of(b, b->wait_out_s) : NAN);
+        print_share(share_of(b, b->busy_s));
+        print_share(share_of(b, idle_s(b, b->wait_in_s)));
+        print_share(j < s->n_block - 1 ? share_of(b, idle_s(b, b->wait_out_s)) : NAN);
     }
     printf("\n");
 }
@@ -223,9 +225,9 @@ static void put_block(adn_json *j, const summary *s, int b)
     adn_json_number(j, "img_s", r->img_s);
     adn_json_int(j, "reread", r->reread);
     if (s->has_shares) {
-        adn_json_number(j, "working", share_of(sum, working_s(sum)));
-        adn_json_number(j, "wait_in", share_of(sum, sum->wait_in_s));
-        adn_json_number(j, "wait_out", is_last ? NAN : share_of(sum, sum->wait_out_s));
+        adn_json_number(j, "working", share_of(sum, sum->busy_s));
+        adn_json_number(j, "wait_in", share_of(sum, idle_s(sum, sum->wait_in_s)));
+        adn_json_number(j, "wait_out", is_last ? NAN : share_of(sum, idle_s(sum, sum->wait_out_s)));
     }
     adn_json_close(j, '}');
 }

@@ -120,6 +120,7 @@ void adn_edge_close(adn_edge *e, adn_lane lane)
 {
     pthread_mutex_lock(&e->lock);
     adn_ring_close(&e->lanes[lane].ring);
+    (void)adn_edge_answer(e, lane, ADN_SIDE_PRODUCER, ADN_END);
     unlock(e);
 }
 

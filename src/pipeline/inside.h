@@ -60,7 +60,7 @@ typedef struct adn_worker { /* a stage's hand */
     bool is_dry;          /* no training batch will come, no test batch either */
     bool is_over;
     adn_edge_stats seen_in; /* at the last row, for what happened since */
-    double seen_out_s, seen_s;
+    double seen_out_s, seen_s, seen_idle_s;
     uint64_t jitter;
 } adn_worker;
 
@@ -114,6 +114,9 @@ adn_status adn_source_replay(adn_source *s, const adn_order_step *step, adn_slot
 /* worker.c. serve: test batches, markers, the end. begin and end: a training step, which holds its
  * slots in between; end after a begin alone (has_begun). */
 void adn_worker_open(adn_worker *w); /* before the first call: may be done already */
+/* Seconds that its queue had nothing to do, or waited for other queues; waits for what is enqueued.
+ * NaN: not measured. */
+double adn_worker_idle(adn_worker *w);
 adn_status adn_worker_serve(adn_worker *w) ADN_MUST_USE;
 adn_status adn_worker_test(adn_worker *w) ADN_MUST_USE; /* a test batch alone */
 adn_status adn_worker_begin(adn_worker *w) ADN_MUST_USE;

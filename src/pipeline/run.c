@@ -152,8 +152,8 @@ static adn_edge_row edge_row(const adn_worker *w, const adn_edge_stats *in, int 
         .codec_error = NAN};
 }
 
-/* The shares of waiting, from the edges' counts since the last row. */
-static void add_waits(adn_worker *w, const adn_edge_stats *in, adn_epoch_row *row)
+/* The shares of waiting and working, from the counts since the last row. */
+static void add_shares(adn_worker *w, const adn_edge_stats *in, adn_epoch_row *row)
 {
     const adn_run *r = w->run;
     double now = adn_clock_now(r->clock), seconds = now - w->seen_s;
@@ -162,9 +162,14 @@ static void add_waits(adn_worker *w, const adn_edge_stats *in, adn_epoch_row *ro
 
     if (!is_last) out = adn_edge_counts(r->edges[w->block + 1]);
     if (seconds > 0) {
+        double idle_s = adn_worker_idle(w), out_s = out.wait_out_s - w->seen_out_s;
+        double in_s = in->wait_in_s - w->seen_in.wait_in_s;
         row->span_s = seconds;
-        row->wait_in = (in->wait_in_s - w->seen_in.wait_in_s) / seconds;
-        row->wait_out = is_last ? NAN : (out.wait_out_s - w->seen_out_s) / seconds;
+        row->wait_in = in_s / seconds;
+        row->wait_out = is_last ? NAN : out_s / seconds;
+        row->busy = 1 - (idle_s - w->seen_idle_s) / seconds;
+        if (r->virtual != NULL) row->busy = ADN_MAX(0, 1 - (in_s + out_s) / seconds);
+        w->seen_idle_s = idle_s;
     }
     w->seen_out_s = out.wait_out_s;
     w->seen_s = now;
@@ -179,7 +184,7 @@ adn_status adn_run_row(void *user, const adn_epoch_row *given)
     adn_edge_row edge = edge_row(w, &in, row.epoch);
     adn_status st = ADN_OK;
 
-    add_waits(w, &in, &row);
+    add_shares(w, &in, &row);
     w->seen_in = in;
     if (w->block == r->plan->n_block - 1 && r->saver != NULL) adn_saver_score(r->saver, &row);
     /* Held through the calls: so rows stand in one order in epochs.csv, events and the terminal. A

@@ -4,6 +4,7 @@
  *   async         test batches first, wherever there is room behind; then the replay buffer. */
 #include "pipeline/inside.h"
 
+#include <math.h>
 #include <time.h>
 
 /* Tests: a random pause, to try other interleavings. */
@@ -114,10 +115,19 @@ static void become_done(adn_worker *w)
     adn_bell_ring(&w->run->source.bell);
 }
 
+double adn_worker_idle(adn_worker *w)
+{
+    adn_profile p;
+
+    if (w->run->virtual != NULL) return NAN; /* one queue for all, and no real time */
+    return w->run->dev->ops->queue_profile(queue_of(w), &p) == ADN_OK ? p.wait_s : NAN;
+}
+
 void adn_worker_open(adn_worker *w)
 {
     w->seen_s = adn_clock_now(w->run->clock);
     w->n_begun = adn_stage_clock_now(stage_of(w)).updates;
+    w->seen_idle_s = adn_worker_idle(w);
     if (w->run->is_async && has_reached_until(w)) become_done(w);
 }
 

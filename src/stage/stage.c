@@ -110,6 +110,7 @@ static adn_status give_row(adn_stage *s)
                        .wait_in = NAN,
                        .wait_out = NAN,
                        .span_s = NAN,
+                       .busy = NAN,
                        .seconds = seconds};
     pthread_mutex_lock(&s->lock);
     adn_row_open(row, row->epoch + 1);

@@ -21,6 +21,7 @@ static const adn_csv_column epoch_columns[] = {
     EPOCHS(NUMBER, train_top1), EPOCHS(NUMBER, test_loss), EPOCHS(NUMBER, test_top1),
     EPOCHS(NUMBER, img_s),      EPOCHS(NUMBER, wait_in),   EPOCHS(NUMBER, wait_out),
     EPOCHS(NUMBER, seconds),    EPOCHS(COUNT, reread),     EPOCHS(NUMBER, span_s),
+    EPOCHS(NUMBER, busy),
 };
 static const adn_csv_column edge_columns[] = {
     EDGES(INT, epoch),          EDGES(INT, edge),         EDGES(COUNT, pushed),

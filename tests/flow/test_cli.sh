@@ -280,8 +280,14 @@ for b in j['blocks']:
     ins = sum(r['wait_in'] * r['span_s'] for r in mine)
     outs = sum((r['wait_out'] or 0) * r['span_s'] for r in mine)
     spans.append(span)
-    work.append(span - ins - outs)
-    assert isclose(b['wait_in'], ins / span, abs_tol=1e-12) and isclose(b['working'], work[-1] / span), b
+    work.append(sum(r['busy'] * r['span_s'] for r in mine))
+    idle = (span - work[-1]) / span
+    assert isclose(b['wait_in'], idle * ins / (ins + outs), abs_tol=1e-12) if ins + outs else b['wait_in'] == 0, b
+    assert isclose(b['working'], work[-1] / span), b
+    if b['block'] < 2:
+        assert isclose(b['wait_in'] + b['wait_out'] + b['working'], 1), b
+    for r in mine:
+        assert isclose(r['busy'], max(0, 1 - r['wait_in'] - (r['wait_out'] or 0))), r
     assert (b['wait_out'] is None) == (b['block'] == 2) and b['reread'] == mine[-1]['reread'], b
     head = f\"head of block {b['block']}: {b['test_top1']:.2f}%\"
     assert head in told, head
@@ -316,6 +322,8 @@ assert [e['reread'] for e in epochs] == [int(r['reread']) for r in csv.DictReade
 expect replay_async 0 "" "$adonis" replay v
 expect async_in_real_time 0 "" "$adonis" train v.yaml schedule=threads chaos.slow=[] chaos.link=[] name=real
 prints "; a block that waits for a core counts as working"
+awk -F, 'NR > 1 && $15 > 0 && !($16 > 0 && $16 <= 1) { bad = 1 } END { exit bad }' runs/real/epochs.csv ||
+    fail "busy is no share of time"
 
 # --- runs side by side: what of their configs differs, then results
 expect compare_two_runs 0 "" "$adonis" compare a runs/a-2
@@ -323,7 +331,7 @@ prints "until   3ep  1ep"
 [ "$(grep -c . out)" = 10 ] || fail "compare prints other lines than 1 difference, 2 + 2 blocks, 1 + 1 edges, 3 headers"
 if grep -q . said; then fail "compare talks"; fi
 expect begin_by_bp 0 "" "$adonis" train a.yaml mode=bp name=bp until=7ep optim.lr=0.01
-sed -i -E '2,$s/,0,([^,]*)$/,17,\1/' runs/bp/epochs.csv # rereads, of which there are none before async
+sed -i -E '2,$s/,0,([^,]*,[^,]*)$/,17,\1/' runs/bp/epochs.csv # rereads, of which there are none before async
 sed -i 1q runs/a/edges.csv
 cat >> runs/a/edges.csv << 'END'
 1,0,7,7,0,0,0.5,,0,0,0,100,,0,0

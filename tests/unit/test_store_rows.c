@@ -23,7 +23,8 @@ static adn_epoch_row row_of(int epoch, int block)
                            .wait_out = 1e-20,
                            .seconds = 12,
                            .reread = 7,
-                           .span_s = 12.5};
+                           .span_s = 12.5,
+                           .busy = 0.75};
 }
 
 static void put_row(int epoch, int block)
@@ -91,8 +92,9 @@ START_TEST(rows_are_read_as_they_were_written)
     ck_assert_str_eq(row_names(), "");
     put_row(3, 1);
     ck_assert(
-        strstr(run_text("epochs.csv"),
-               "\n3,1,1173,150000,0.1,0.3333333333333333,55.5,,,31020.25,0,1e-20,12,7,12.5\n") !=
+        strstr(
+            run_text("epochs.csv"),
+            "\n3,1,1173,150000,0.1,0.3333333333333333,55.5,,,31020.25,0,1e-20,12,7,12.5,0.75\n") !=
         NULL);
     ck_assert(adn_rows_read(adn_rundir_path(run), &rows, &n) == ADN_OK);
     ck_assert_int_eq(n, 1);
@@ -100,7 +102,7 @@ START_TEST(rows_are_read_as_they_were_written)
     ck_assert(rows->train_loss == put.train_loss && isnan(rows->test_loss) &&
               isnan(rows->test_top1));
     ck_assert(rows->wait_in == 0 && rows->wait_out == put.wait_out && rows->seconds == 12);
-    ck_assert(rows->reread == 7 && rows->span_s == 12.5);
+    ck_assert(rows->reread == 7 && rows->span_s == 12.5 && rows->busy == 0.75);
     adn_free(rows);
     adn_rundir_close(run);
 }
@@ -263,7 +265,7 @@ START_TEST(later_columns_are_passed_over_and_broken_rows_are_named)
 {
     static const char header[] =
         "epoch,block,steps,samples,lr,train_loss,train_top1,test_loss,test_top1,img_s,"
-        "wait_in,wait_out,seconds,reread,span_s";
+        "wait_in,wait_out,seconds,reread,span_s,busy";
     static const char *const broken[] = {"1",
                                          "1,0,3,4",
                                          "1,0,3,4,1,2,3,4,5,6,7,8",
@@ -281,7 +283,7 @@ START_TEST(later_columns_are_passed_over_and_broken_rows_are_named)
     int n;
     run_fresh();
     ck_assert(run_open() == ADN_OK);
-    snprintf(text, sizeof(text), "%s,later\n1,0,3,4,,,,,,,,,5,17,,x\n1,1,3,4,,,,,,,,,,,,\n",
+    snprintf(text, sizeof(text), "%s,later\n1,0,3,4,,,,,,,,,5,17,,,x\n1,1,3,4,,,,,,,,,,,,,\n",
              header);
     run_put("epochs.csv", text);
     ck_assert_str_eq(row_names(), "1.0 1.1 ");
@@ -332,13 +334,13 @@ START_TEST(a_file_without_later_columns_is_read_and_gets_them_at_a_resume)
     ck_assert_str_eq(
         run_text("epochs.csv"),
         "epoch,block,steps,samples,lr,train_loss,train_top1,test_loss,test_top1,img_s,"
-        "wait_in,wait_out,seconds,reread,span_s\n1,0,3,4,,,,,,,,,5,,\n1,1,3,4,,,,,,,,,,,\n"
-        "2,1,782,100000,0.1,0.3333333333333333,55.5,,,31020.25,0,1e-20,12,7,12.5\n");
+        "wait_in,wait_out,seconds,reread,span_s,busy\n1,0,3,4,,,,,,,,,5,,,\n1,1,3,4,,,,,,,,,,,,\n"
+        "2,1,782,100000,0.1,0.3333333333333333,55.5,,,31020.25,0,1e-20,12,7,12.5,0.75\n");
     ck_assert_str_eq(row_names(), "1.0 1.1 2.1 ");
     run_put("epochs.csv", old);
     ck_assert(adn_rundir_cut_rows(run, 9) == ADN_OK); /* no row goes */
     ck_assert_str_eq(row_names(), "1.0 1.1 2.0 ");
-    ck_assert(strstr(run_text("epochs.csv"), "seconds,reread,span_s\n") != NULL);
+    ck_assert(strstr(run_text("epochs.csv"), "seconds,reread,span_s,busy\n") != NULL);
     adn_rundir_close(run);
 }
 END_TEST

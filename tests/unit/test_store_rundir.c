@@ -25,7 +25,7 @@ START_TEST(a_new_run_has_its_files)
     ck_assert_str_eq(run_text("plan.json"), conf.plan_json);
     ck_assert_str_eq(run_text("epochs.csv"),
                      "epoch,block,steps,samples,lr,train_loss,train_top1,test_loss,"
-                     "test_top1,img_s,wait_in,wait_out,seconds,reread,span_s\n");
+                     "test_top1,img_s,wait_in,wait_out,seconds,reread,span_s,busy\n");
     ck_assert_str_eq(run_text("edges.csv"),
                      "epoch,edge,pushed,pulled,dropped,reused,starved_s,occupancy,age_p50,age_p99,"
                      "age_max,bytes,codec_error,lost,age_mean\n");
