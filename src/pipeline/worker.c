@@ -73,7 +73,7 @@ adn_status adn_worker_test(adn_worker *w)
     bool emits = out_edge(w) != NULL && passes_on(w, in->learner);
     if (emits) ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TEST, queue_of(w), &out), done);
     adn_stage_act act = learns(w, in->learner) ? ADN_ACT_TEST : ADN_ACT_FORWARD;
-    record(w, in, out, act);
+    record(w, in, out, (int)act);
     ADN_TRY(st, adn_stage_step(stage_of(w), in, out, act), done);
     if (out != NULL) adn_edge_commit(out_edge(w), out);
     adn_edge_release(in_edge(w), in);
@@ -149,7 +149,8 @@ static adn_status close_worker(adn_worker *w)
     adn_status st =
         w->run->source.was_stopped ? adn_stage_drain(stage_of(w)) : adn_stage_finish(stage_of(w));
 
-    w->is_over = w->is_done = true;
+    w->is_over = true;
+    w->is_done = true;
     for (adn_lane lane = 0; lane < ADN_N_LANE; lane++) {
         adn_edge_leave(in_edge(w), lane);
         if (out_edge(w) != NULL) adn_edge_close(out_edge(w), lane);
@@ -237,7 +238,7 @@ adn_status adn_worker_begin(adn_worker *w)
         ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TRAIN, queue_of(w), &w->out), done);
     jitter(w);
     if (w->run->conf.before_step != NULL) w->run->conf.before_step(w->run->conf.user, w->block);
-    record(w, w->in, w->out, act_on(w));
+    record(w, w->in, w->out, (int)act_on(w));
     ADN_TRY(st, adn_stage_step(stage_of(w), w->in, w->out, act_on(w)), done);
     w->has_begun = true;
     w->n_begun++;

@@ -308,6 +308,18 @@ for e in j['edges']:
     line = f\"block {e['edge'] - 1} handed on {e['pushed']} batches, {part(e['dropped'], e['pushed'])} of them dropped unread\"
     assert line + (f\"; {e['lost']} more lost on the way\" if e['lost'] else '') + '\n' in told, line
 assert j['edges'][0]['dropped'] > 0 and j['edges'][1]['lost'] > 0 and j['edges'][1]['reused'] > 0, 'all of it was seen'"
+cp -r runs/v runs/hand
+sed -i 1q runs/hand/epochs.csv
+cat >> runs/hand/epochs.csv << 'END'
+1,0,7,200,0.1,1,50,1,50,100,0.5,0,9,0,10,0.2
+2,0,14,400,0.1,1,50,1,50,100,0,0.5,29,0,30,0.6
+1,1,14,400,0.1,1,50,1,50,100,0,0,39,0,40,1
+END
+expect rows_by_hand 0 "" "$adonis" train v.yaml name=hand --json
+holds idle_time_is_divided_as_the_hosts_waits "
+a, b = j['blocks']
+assert (a['working'], a['wait_in'], a['wait_out']) == (0.5, 0.125, 0.375), a
+assert (b['working'], b['wait_in']) == (1, 0) and j['blocks_at_once'] == 1.5 and j['seconds'] == 40, j"
 holds events_have_edges_and_rereads "
 import csv
 events = [json.loads(line) for line in open('runs/v/events.jsonl')]
