@@ -136,6 +136,7 @@ void adn_saver_destroy(adn_saver *s); /* takes NULL; abandons what is not whole 
 /* Of the source, before it marks: false when too many are on their way. Its bell rings when one
  * is through. */
 bool adn_saver_announce(adn_saver *s);
+bool adn_saver_is_busy(adn_saver *s); /* a save was announced and is not through */
 adn_status adn_saver_block(adn_saver *s, int block, int64_t step) ADN_MUST_USE;
 void adn_saver_score(adn_saver *s, const adn_epoch_row *row); /* of the last block */
 

@@ -259,7 +259,6 @@ adn_status adn_run_test(adn_run *r)
     bool moves = true;
 
     r->source.n_pass = 1;
-    r->source.learner = -1;
     while (moves) {
         st = r->source.n_pass > 0 ? adn_source_test(&r->source) : ADN_AGAIN;
         moves = st == ADN_OK;

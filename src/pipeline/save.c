@@ -63,6 +63,14 @@ bool adn_saver_announce(adn_saver *s)
     return has_room;
 }
 
+bool adn_saver_is_busy(adn_saver *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool is_busy = s->n_announced > 0;
+    pthread_mutex_unlock(&s->lock);
+    return is_busy;
+}
+
 /* The disk's troubles cost this checkpoint and are said; anything else ends the run. */
 static adn_status forgive(open_save *o, adn_status st)
 {

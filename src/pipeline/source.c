@@ -25,6 +25,7 @@ adn_status adn_source_create(adn_run *r, adn_source *s)
     adn_queue_conf queue = {.name = "source", .n_thread = 1, .jitter = r->conf.jitter};
 
     s->run = r;
+    s->learner = -1; /* a resumed run may have nothing left but its last pass */
     if (r->queue == NULL)
         ADN_TRY(st, r->dev->ops->queue_create(r->dev, &queue, &s->own_queue), done);
     s->queue = r->queue != NULL ? r->queue : s->own_queue;
@@ -208,13 +209,16 @@ static ahead look_ahead(adn_source *s, int64_t step)
 
 /* --- saves */
 
-/* "Save now." ADN_AGAIN: too many saves are on their way. */
+/* "Save now." ADN_AGAIN: too many saves are on their way. In async blocks may have learned after
+ * the save of this very step: the last save is made in any case, when none of that name is open. */
 static adn_status mark(adn_source *s)
 {
     adn_run *r = s->run;
     int64_t done = atomic_load(&s->steps);
+    bool is_last = r->is_async && s->is_ending;
 
-    if (r->saver == NULL || done == s->saved_step) return ADN_OK;
+    if (r->saver == NULL || (!is_last && done == s->saved_step)) return ADN_OK;
+    if (is_last && adn_saver_is_busy(r->saver)) return ADN_AGAIN;
     if (!adn_saver_announce(r->saver)) return ADN_AGAIN;
     s->saved_step = done;
     adn_edge_mark(r->edges[0], done - 1, s->is_ending);
