@@ -86,6 +86,9 @@ fail:
 void adn_run_destroy(adn_run *r)
 {
     if (r == NULL) return;
+    /* After a failure the shared queue may still have to read what is freed here. */
+    if (r->queue != NULL && r->dev->ops->queue_sync(r->queue) != ADN_OK)
+        adn_debug("the queue of all blocks had failed");
     adn_source_clear(&r->source);
     for (int j = 0; r->stages != NULL && j < r->plan->n_block; j++) adn_stage_destroy(r->stages[j]);
     for (int j = 0; r->edges != NULL && j < r->plan->n_block; j++) adn_edge_destroy(r->edges[j]);
