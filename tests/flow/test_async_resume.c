@@ -2,6 +2,7 @@
  * re-reads, open and closing rows go on; only what lay in the slots is gone. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/file.h"
 #include "order_model.h"
@@ -22,18 +23,20 @@ static const char *const three_blocks =
     "optim: {lr: 0.05, schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
     "checkpoint: {every: inf, keep: {last: 2, best: 0}}\n";
 
-enum { N_TRAIN = 90, N_BLOCK = 3 }; /* 6 steps, the last of 10 */
+enum { N_TRAIN = 90, N_BLOCK = 3, PATIENCE_S = 120 }; /* 6 steps, the last of 10 */
 
 static adn_dataset_pair data;
 
 static void setup(void)
 {
     tiny_data(&data, N_TRAIN, 20, 8, 8, 3, 4);
+    alarm(PATIENCE_S); /* a hang ends the program */
 }
 
 static void teardown(void)
 {
     tiny_data_clear(&data);
+    alarm(0);
 }
 
 /* Whether two folders have the same bytes in a block's file. */

@@ -1,6 +1,7 @@
 /* Saves on the way: blocks meet a marker one after another, and many may be under way at once. */
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pipeline/inside.h"
 #include "suite.h"
@@ -52,7 +53,7 @@ END_TEST
 
 /* --- a last block that waits while the source goes on */
 
-enum { LAST = 2, N_STEP = 24 };
+enum { LAST = 2, N_STEP = 24, PATIENCE_S = 120 };
 
 static const char *const three_blocks = "until: 1ep\n"
                                         "data: {name: cifar10, root: nowhere, batch: 4}\n"
@@ -85,7 +86,9 @@ static adn_status run_holding(holding *h, const char *mode, const char *dir)
     tiny_data(&data, 4 * N_STEP, 4, 4, 4, 3, 2);
     tiny_open(&h->t, conf, &data, &(tiny_options){.dir = dir, .before_step = hold_last, .user = h});
     adn_test_log_clear();
+    alarm(PATIENCE_S); /* a hang ends the program */
     adn_status st = adn_run_train(h->t.run);
+    alarm(0);
     tiny_close(&h->t);
     adn_config_free(conf);
     tiny_data_clear(&data);

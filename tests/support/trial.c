@@ -1,6 +1,8 @@
 /* Trials. */
 #include "trial.h"
 
+#include <unistd.h>
+
 #include "suite.h"
 
 static const char *const three_blocks =
@@ -15,6 +17,8 @@ static const char *const three_blocks =
     "blocks: [{threads: 1}, {threads: 1}, {threads: 1}]\n"
     "optim: {lr: 0.05, schedule: {kind: step, every: 1ep, factor: 0.5}}\n"
     "checkpoint: {every: inf, keep: {last: 2, best: 1}}\n";
+
+enum { PATIENCE_S = 120 };
 
 static adn_dataset_pair data;
 
@@ -45,7 +49,9 @@ void trial_open(trial *x, const char *overrides, const tiny_options *o)
 
 void trial_run(trial *x)
 {
+    alarm(PATIENCE_S); /* a hang ends the program */
     ck_assert_int_eq(adn_run_train(x->t.run), ADN_OK);
+    alarm(0);
     model_read(&x->model, &x->t.plan, x->dir);
 }
 
