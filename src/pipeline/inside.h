@@ -51,7 +51,6 @@ typedef struct adn_worker { /* a stage's hand */
     bool has_begun;
     adn_slot *test_in;    /* a test batch that waits for room behind the block */
     int n_test_due;       /* sync, greedy: test batches that follow the step it learned last */
-    int learner;          /* of that step */
     bool loses;           /* virtual: the link will lose what the next step emits */
     int64_t n_begun;      /* training batches that it learned from or passed on; a resumed run goes
                              on behind its updates. Draws of the virtual schedule are by it */
@@ -123,6 +122,7 @@ adn_status adn_worker_begin(adn_worker *w) ADN_MUST_USE;
 adn_status adn_worker_end(adn_worker *w) ADN_MUST_USE;
 adn_status adn_worker_run(void *worker); /* threads.c: on a host thread of its own */
 adn_status adn_source_run(void *source);
+
 /* virtual.c */
 adn_status adn_virtual_create(adn_run *r) ADN_MUST_USE; /* sets r->virtual, clock and queue */
 void adn_virtual_destroy(adn_run *r);

@@ -197,7 +197,8 @@ static int on_the_way(const adn_plan *p, int edge)
     double fastest = p->blocks[edge - 1].step_s * (1 - p->conf->chaos.spread), rate = 0;
     for (int j = 0; j < p->n_block; j++) rate += 1 / p->blocks[j].step_s;
     if (p->conf->draw == ADN_DRAW_RANDOM) fastest = 1 / rate; /* one block in every tick */
-    return 2 + (int)ceil(delay / ADN_MAX(fastest, transfer));
+    const double most = 1 << 20; /* more slots than any memory has: said by adn_plan_fits */
+    return 2 + (int)fmin(most, ceil(delay / ADN_MAX(fastest, transfer)));
 }
 
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)

@@ -226,6 +226,15 @@ static adn_status meta_count(const adn_st_file *f, const char *path, const char 
     return ADN_OK;
 }
 
+/* A count that older files do not have; it was 0 then. */
+static adn_status later_count(const adn_st_file *f, const char *path, const char *key, int64_t *out)
+{
+    *out = 0;
+    for (int i = 0; i < f->n_meta; i++)
+        if (strcmp(f->meta[i].key, key) == 0) return meta_count(f, path, key, out);
+    return ADN_OK;
+}
+
 static adn_status meta_real(const adn_st_file *f, const char *path, const char *key, double *out)
 {
     const char *text = NULL;
@@ -245,15 +254,15 @@ static adn_status take_state(adn_stage *s, const adn_st_file *f, const char *pat
 {
     adn_status st;
     adn_open_row row;
-    int64_t epoch = 1, is_closing = 0;
+    int64_t epoch = 1, is_closing;
 
     adn_row_open(&row, 1);
     ADN_TRY(st, meta_count(f, path, "clock.steps", &s->steps), done);
     ADN_TRY(st, meta_count(f, path, "clock.samples", &s->samples), done);
     ADN_TRY(st, meta_count(f, path, "clock.decays", &s->decays), done);
-    ADN_TRY(st, meta_count(f, path, "clock.rereads", &s->rereads), done);
+    ADN_TRY(st, later_count(f, path, "clock.rereads", &s->rereads), done);
     ADN_TRY(st, meta_count(f, path, "epoch", &epoch), done);
-    ADN_TRY(st, meta_count(f, path, "epoch.is_closing", &is_closing), done);
+    ADN_TRY(st, later_count(f, path, "epoch.is_closing", &is_closing), done);
     ADN_TRY(st, meta_count(f, path, "epoch.steps", &row.steps), done);
     ADN_TRY(st, meta_real(f, path, "epoch.loss_sum", &row.train.loss_sum), done);
     ADN_TRY(st, meta_count(f, path, "epoch.hits", &row.train.hits), done);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "store/store.h"
 #include "suite.h"
 #include "tiny.h"
@@ -48,7 +49,27 @@ static void compare_rows(const tiny_rows *whole, const tiny_rows *first, const t
     ck_assert_int_eq(whole->n, 2 * n_block);
 }
 
-static void stop_and_resume(const char *mode, const char *precision, int64_t stop_at)
+/* Makes of the checkpoint one that was written before there was `async`: its names unknown. */
+static void make_older(const char *dir, int n_block)
+{
+    static const char *const names[][2] = {{"clock.rereads", "clock.unknown"},
+                                           {"epoch.is_closing", "epoch.is_unknown"}};
+
+    for (int j = 0; j < n_block; j++)
+        for (size_t k = 0; k < ADN_COUNT(names); k++) {
+            char *path = adn_format("%s/block%d.optim.safetensors", dir, j), *text;
+            size_t n, m = strlen(names[k][0]), at = 0;
+            ck_assert_int_eq(adn_file_read(path, 1 << 20, &text, &n), ADN_OK);
+            while (at + m < n && memcmp(text + at, names[k][0], m) != 0) at++;
+            ck_assert_uint_lt(at + m, n);
+            memcpy(text + at, names[k][1], m);
+            ck_assert_int_eq(adn_file_write(path, text, n), ADN_OK);
+            adn_free(text);
+            adn_free(path);
+        }
+}
+
+static void resume_from(const char *mode, const char *precision, int64_t stop_at, bool is_older)
 {
     const char *const overrides[] = {mode, precision, NULL};
     const char *dir = adn_test_dir();
@@ -67,6 +88,7 @@ static void stop_and_resume(const char *mode, const char *precision, int64_t sto
     ck_assert_int_eq(info.step, stop_at);
     ck_assert_double_eq(info.seconds, 0); /* no time in what must be the same bytes */
     ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
+    if (is_older) make_older(path, info.n_block);
 
     tiny_open(&second, conf, &data,
               &(tiny_options){.dir = dir, .load = path, .load_step = info.step});
@@ -78,6 +100,11 @@ static void stop_and_resume(const char *mode, const char *precision, int64_t sto
     tiny_close(&first);
     tiny_close(&second);
     adn_config_free(conf);
+}
+
+static void stop_and_resume(const char *mode, const char *precision, int64_t stop_at)
+{
+    resume_from(mode, precision, stop_at, false);
 }
 
 /* 69 = 4 x 16 + 5: five steps an epoch, ten in all (a block, in greedy). */
@@ -104,6 +131,12 @@ START_TEST(greedy_resumes_exactly)
 {
     for (int64_t stop = 2; stop < 30; stop += 5)
         stop_and_resume("mode=greedy", "precision=fp32", stop);
+}
+END_TEST
+
+START_TEST(a_checkpoint_of_before_async_resumes_exactly)
+{
+    resume_from("mode=sync", "precision=fp32", 4, true);
 }
 END_TEST
 
@@ -181,6 +214,7 @@ int main(void)
     tcase_add_test(tc, sync_resumes_exactly);
     tcase_add_test(tc, sync_over_bf16_resumes_exactly);
     tcase_add_test(tc, greedy_resumes_exactly);
+    tcase_add_test(tc, a_checkpoint_of_before_async_resumes_exactly);
     tcase_add_test(tc, a_run_resumed_at_its_end_makes_no_step);
     tcase_add_test(tc, a_run_by_time_that_had_its_seconds_makes_no_step);
     suite_add_tcase(suite, tc);
