@@ -20,9 +20,9 @@ typedef struct link {
 
 struct adn_virtual {
     adn_clock clock;
-    double now_s;
-    double *ends_s; /* [n_block]: of the step under way; INFINITY: none */
-    link *links;    /* [n_block]: of the edge into it */
+    _Atomic double now_s; /* the thread that shows the run reads it too */
+    double *ends_s;       /* [n_block]: of the step under way; INFINITY: none */
+    link *links;          /* [n_block]: of the edge into it */
     double tick_s;
     int64_t tick;
     int n_warmup;   /* ticks of the warm-up order that are over */
@@ -31,7 +31,7 @@ struct adn_virtual {
 
 static double now(void *user)
 {
-    return ((const struct adn_virtual *)user)->now_s;
+    return atomic_load(&((struct adn_virtual *)user)->now_s);
 }
 
 adn_status adn_virtual_create(adn_run *r)
@@ -74,7 +74,7 @@ void adn_virtual_destroy(adn_run *r)
 
 void adn_virtual_set_seconds(adn_run *r, double seconds)
 {
-    r->virtual->now_s = seconds;
+    atomic_store(&r->virtual->now_s, seconds);
 }
 
 static bool is_over(const adn_run *r)
@@ -227,7 +227,7 @@ static adn_status go_to(adn_run *r, double at)
     struct adn_virtual *v = r->virtual;
     adn_status st = ADN_OK;
 
-    v->now_s = at;
+    atomic_store(&v->now_s, at);
     for (int j = 0; j < r->plan->n_block && st == ADN_OK; j++) {
         forget_arrivals(&v->links[j], at);
         if (v->ends_s[j] > at) continue;
@@ -311,7 +311,7 @@ static adn_status run_random(adn_run *r)
         ADN_TRY(st, serve_all(r), done);
         if (is_over(r)) break;
         ADN_TRY(st, tick(r, whose_turn(r), &moves), done);
-        v->now_s += v->tick_s;
+        atomic_store(&v->now_s, v->now_s + v->tick_s);
         for (int j = 0; j < r->plan->n_block; j++) forget_arrivals(&v->links[j], v->now_s);
         n_idle = moves ? 0 : n_idle + 1;
         if (n_idle > patience && !isfinite(next_event(r))) st = stuck(r);

@@ -41,6 +41,13 @@ typedef adn_bf16 act;
 #define act_of    adn_bf16_of
 #define act_load  vec_load_bf16
 #define act_store vec_store_bf16
+/* tile_streams: their vectors are less than a line, and stay. */
+static inline bool act_streams(const act *dst, size_t n, size_t row)
+{
+    (void)dst, (void)n, (void)row;
+    return false;
+}
+#define act_stream act_store
 
 /* The first n lanes, the others zero; the first n lanes alone. */
 VEC_INLINE vec act_load_some(const act *p, size_t n)
@@ -66,6 +73,8 @@ typedef float act;
 #define act_of(x)      (x)
 #define act_load       vec_load
 #define act_store      vec_store
+#define act_stream     vec_stream
+#define act_streams    tile_streams
 #define act_load_some  vec_load_some
 #define act_store_some vec_store_some
 

@@ -17,25 +17,31 @@ typedef struct direct {
     size_t n_panel;
 } direct;
 
-/* A block's pixels, one panel of outputs. */
+/* A block's pixels, one panel of outputs: out[pixel][TILE_WIDTH]. */
 static void panel_product(const direct *d, const adn_block *k, const float *x, const float *weight,
-                          const float *bias, float *dst, size_t panel)
+                          const float *bias, float *out, size_t panel)
 {
     const adn_blocks *b = d->blocks;
-    size_t width = TILE_WIDTH, at = panel * width, stride = b->v.o;
-    size_t n = ADN_MIN(width, b->v.o - at);
-    float edge[TILE_ROWS * TILE_WIDTH], shift[TILE_WIDTH] = {0};
-    bool is_whole = n == width;
+    size_t at = panel * TILE_WIDTH;
+    float shift[TILE_WIDTH] = {0};
 
-    if (bias != NULL) memcpy(shift, bias + at, n * sizeof(*shift));
+    if (bias != NULL) memcpy(shift, bias + at, ADN_MIN(TILE_WIDTH, b->v.o - at) * sizeof(*shift));
     for (size_t t = 0; t < tile_count(k->n); t++) {
         size_t p = tile_begin(k->n, t), n_row = tile_begin(k->n, t + 1) - p;
-        float *to = dst + (k->first + p) * stride + at;
         adn_tile_product(n_row, x, b->offset + p, b->tap, b->n_tap, b->n_in,
-                         weight + panel * b->n_tap * b->n_in * width, shift, is_whole ? to : edge,
-                         is_whole ? stride : width);
-        for (size_t r = 0; !is_whole && r < n_row; r++)
-            memcpy(to + r * stride, edge + r * width, n * sizeof(*to));
+                         weight + at * b->n_tap * b->n_in, shift, out + p * TILE_WIDTH, TILE_WIDTH);
+    }
+}
+
+/* Rows of a panel to where they belong, n floats of each. */
+static void put_rows(float *dst, size_t stride, const float *from, size_t n_row, size_t n,
+                     bool is_streamed)
+{
+    for (size_t r = 0; r < n_row; r++, dst += stride, from += TILE_WIDTH) {
+        if (is_streamed)
+            for (size_t i = 0; i < n; i += LANES) vec_stream(dst + i, vec_load(from + i));
+        else
+            memcpy(dst, from, n * sizeof(*dst));
     }
 }
 
@@ -43,32 +49,45 @@ typedef struct product_call {
     const float *src, *weight, *bias;
     float *dst, *buffers;
     float *parts; /* [n_block][2][o]: sums of dst; NULL: not wanted */
+    bool is_streamed;
 } product_call;
+
+static size_t product_floats(const direct *d)
+{
+    return d->blocks->buffer + d->blocks->n_pixel * TILE_WIDTH;
+}
 
 /* A block's panels from .. to. */
 static void block_product(const direct *d, const product_call *c, size_t block, size_t from,
                           size_t to)
 {
     const adn_block k = adn_blocks_at(d->blocks, block);
-    size_t o = d->blocks->v.o, first = from * TILE_WIDTH;
-    size_t n = ADN_MIN(to * TILE_WIDTH, o) - first;
-    float *buffer = c->buffers + (size_t)omp_get_thread_num() * d->blocks->buffer;
+    size_t o = d->blocks->v.o;
+    float *buffer = c->buffers + (size_t)omp_get_thread_num() * product_floats(d);
+    float *out = buffer + d->blocks->buffer;
     const float *x = adn_blocks_fill(d->blocks, &k, buffer, c->src);
 
-    for (size_t panel = from; panel < to; panel++)
-        panel_product(d, &k, x, c->weight, c->bias, c->dst, panel);
-    if (c->parts == NULL) return;
-    float *sum = c->parts + block * 2 * o + first, *square = sum + o;
-    memset(sum, 0, n * sizeof(*sum));
-    memset(square, 0, n * sizeof(*square));
-    adn_moments_sum(sum, square, c->dst + k.first * o + first, k.n, o, n);
+    for (size_t panel = from; panel < to; panel++) {
+        size_t at = panel * TILE_WIDTH, n = ADN_MIN(TILE_WIDTH, o - at);
+        panel_product(d, &k, x, c->weight, c->bias, out, panel);
+        put_rows(c->dst + k.first * o + at, o, out, k.n, n, c->is_streamed);
+        if (c->parts == NULL) continue;
+        float *sum = c->parts + block * 2 * o + at, *square = sum + o;
+        memset(sum, 0, n * sizeof(*sum));
+        memset(square, 0, n * sizeof(*square));
+        adn_moments_sum(sum, square, out, k.n, TILE_WIDTH, n);
+    }
+    if (c->is_streamed) vec_stream_end();
 }
 
-static void product(const direct *d, const product_call *c)
+static void product(const direct *d, product_call *c)
 {
     /* Fewer blocks than threads: several share each and take some panels. */
     size_t n_block = d->blocks->n_block, team = (size_t)omp_get_max_threads();
     size_t n_share = ADN_MIN(fast_parts(team, n_block), d->n_panel);
+    const adn_conv *v = &d->blocks->v;
+
+    c->is_streamed = tile_streams(c->dst, v->n * v->h_out * v->w_out, v->o);
 
 #pragma omp parallel for schedule(static)
     for (size_t task = 0; task < n_block * n_share; task++) {
@@ -81,11 +100,14 @@ static void product(const direct *d, const product_call *c)
 static adn_status run_fwd(const adn_cpu_op *op, const adn_op_args *args)
 {
     const direct *d = op->impl;
-    product_call c = {args->p[ADN_SRC], args->p[ADN_WEIGHT],    args->p[ADN_BIAS],
-                      args->p[ADN_DST], args->p[ADN_WORKSPACE], NULL};
+    product_call c = {.src = args->p[ADN_SRC],
+                      .weight = args->p[ADN_WEIGHT],
+                      .bias = args->p[ADN_BIAS],
+                      .dst = args->p[ADN_DST],
+                      .buffers = args->p[ADN_WORKSPACE]};
 
     if (args->p[ADN_SUMS] != NULL)
-        c.parts = c.buffers + (size_t)omp_get_max_threads() * d->blocks->buffer;
+        c.parts = c.buffers + (size_t)omp_get_max_threads() * product_floats(d);
     product(d, &c);
     if (c.parts != NULL)
         adn_moments_add_up(args->p[ADN_SUMS], c.parts, d->blocks->n_block, d->blocks->v.o);
@@ -97,12 +119,10 @@ static adn_status run_grad_src(const adn_cpu_op *op, const adn_op_args *args)
     const direct *d = op->impl;
     float *back = args->p[ADN_WORKSPACE];
 
-    product_call c = {args->p[ADN_GRAD_DST],
-                      back,
-                      NULL,
-                      args->p[ADN_GRAD_SRC],
-                      back + adn_panels_back_floats(d->panels),
-                      NULL};
+    product_call c = {.src = args->p[ADN_GRAD_DST],
+                      .weight = back,
+                      .dst = args->p[ADN_GRAD_SRC],
+                      .buffers = back + adn_panels_back_floats(d->panels)};
 
     adn_panels_turn(d->panels, back, args->p[ADN_WEIGHT]);
     product(d, &c);
@@ -238,7 +258,7 @@ adn_status adn_direct_plan(adn_cpu_op *op)
     d->blocks = adn_blocks_create(&v, desc->kind == ADN_OP_CONV_GRAD_PARAM ? GRAD_PIXELS : PIXELS);
     if (d->blocks == NULL)
         return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a plan"); /* the caller frees op */
-    floats = team * d->blocks->buffer;
+    floats = team * product_floats(d);
     if (desc->kind == ADN_OP_CONV_FWD) floats += d->blocks->n_block * 2 * v.o;
     if (desc->kind == ADN_OP_CONV_GRAD_PARAM) floats = team * share_floats(d);
     if (desc->kind == ADN_OP_CONV_GRAD_SRC) floats += adn_panels_back_floats(panels);

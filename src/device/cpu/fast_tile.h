@@ -45,6 +45,16 @@ void adn_tile_product_ahead(size_t n_row, const float *x, const size_t *offset, 
 void adn_tile_outer(size_t n_row, const float *x, const size_t *offset, const float *grad, size_t n,
                     bool is_first, float *sum);
 
+/* Whether a result of n rows is streamed past the caches: if it is more than they hold until it is
+ * read, and all of its panels' rows are whole cache lines. */
+enum { STREAM_BYTES = 2 << 20 };
+static inline bool tile_streams(const float *dst, size_t n, size_t row)
+{
+    return TILE_WIDTH % FAST_LINE == 0 && row % FAST_LINE == 0 &&
+           (uintptr_t)dst % (FAST_LINE * sizeof(*dst)) == 0 &&
+           n * row * sizeof(*dst) >= STREAM_BYTES;
+}
+
 /* `count` rows cut into tiles, all nearly alike: how many; where tile t begins. */
 static inline size_t tile_count(size_t count)
 {

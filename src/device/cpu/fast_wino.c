@@ -37,6 +37,7 @@ typedef struct product_call {
     act *dst;
     float *u, *v, *m; /* weights' transforms; of each thread: V, and the products */
     float *parts;     /* [n_chunk][2][o]: sums of dst; NULL: not wanted */
+    bool is_streamed;
 } product_call;
 
 static void multiply(const wino *d, const float *u, const adn_wino_map *v, const adn_wino_map *m,
@@ -93,14 +94,18 @@ static void chunk_product(const product_call *c, size_t chunk)
                             c->bias,
                             c->dst,
                             sum,
-                            square};
+                            square,
+                            c->is_streamed};
         adn_wino_give_dst(&d->map, &m, &dst);
     }
 }
 
-static void run_product(const product_call *c)
+static void run_product(product_call *c)
 {
     const wino *d = c->d;
+    const adn_conv *v = &d->map.v;
+
+    c->is_streamed = act_streams(c->dst, v->n * v->h_out * v->w_out, v->o);
 
 #pragma omp parallel
     {

@@ -45,12 +45,13 @@ void adn_wino_take_src(const adn_wino *w, const act *src, size_t first, size_t n
 
 /* dst of tiles first .. first + n, outputs `output` .. + n_output (whole vectors but for the last
  * ones of all), from sums that begin at output. bias [o] may be NULL. sum, square [o]: of dst, are
- * added to; may be NULL. */
+ * added to; may be NULL. is_streamed: tile_streams says so of dst. */
 typedef struct adn_wino_dst {
     size_t first, n, output, n_output;
     const float *bias;
     act *dst;
     float *sum, *square;
+    bool is_streamed;
 } adn_wino_dst;
 void adn_wino_give_dst(const adn_wino *w, const adn_wino_map *from, const adn_wino_dst *d);
 

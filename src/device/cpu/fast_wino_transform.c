@@ -175,55 +175,76 @@ typedef struct moments {
     vec sum, square;
 } moments;
 
-/* Stores h rows of w outputs, n_lane channels of each. */
-VEC_INLINE void store_tile(vec y[WINO_TILE][WINO_TILE], act *dst, size_t row, size_t pixel,
-                           size_t h, size_t w, size_t n_lane, moments *m)
+/* Vectors of a cache line. */
+enum { LINE_VECS = FAST_LINE / LANES };
+typedef vec output_tile[WINO_TILE][WINO_TILE];
+
+/* Stores h rows of w outputs, n_vec vectors of n_lane channels of each; or streams them: then the
+ * vectors are those of a line, which are stored together. */
+VEC_INLINE void store_tile(output_tile *y, size_t n_vec, size_t n_lane, bool is_streamed, act *dst,
+                           size_t row, size_t pixel, size_t h, size_t w, moments *m)
 {
     for (size_t i = 0; i < h; i++) {
         for (size_t j = 0; j < w; j++) {
-            if (n_lane == LANES)
-                act_store(dst + i * row + j * pixel, y[i][j]);
-            else
-                act_store_some(dst + i * row + j * pixel, y[i][j], n_lane);
-            m->sum = m->sum + y[i][j];
-            m->square = vec_fma(y[i][j], y[i][j], m->square);
+            for (size_t k = 0; k < n_vec; k++) {
+                act *at = dst + i * row + j * pixel + k * LANES;
+                if (is_streamed)
+                    act_stream(at, y[k][i][j]);
+                else if (n_lane == LANES)
+                    act_store(at, y[k][i][j]);
+                else
+                    act_store_some(at, y[k][i][j], n_lane);
+                m[k].sum = m[k].sum + y[k][i][j];
+                m[k].square = vec_fma(y[k][i][j], y[k][i][j], m[k].square);
+            }
         }
     }
 }
 
-/* One vector of outputs, all tiles. */
-VEC_INLINE void give_vector(const adn_wino *w, const adn_wino_map *from, const adn_wino_dst *d,
-                            size_t output, size_t n_lane)
+/* Vectors of outputs, all tiles. */
+VEC_INLINE void give_vectors(const adn_wino *w, const adn_wino_map *from, const adn_wino_dst *d,
+                             size_t output, size_t n_vec, size_t n_lane, bool is_streamed)
 {
     const adn_conv *v = &w->v;
-    moments m = {vec_spread(0), vec_spread(0)};
-    vec bias = d->bias == NULL ? vec_spread(0) : vec_load_some(d->bias + output, n_lane);
-
+    moments m[LINE_VECS];
+    vec bias[LINE_VECS];
     tile at = tile_at(w, d->first);
 
+    for (size_t k = 0; k < n_vec; k++) {
+        m[k] = (moments){vec_spread(0), vec_spread(0)};
+        bias[k] =
+            d->bias == NULL ? vec_spread(0) : vec_load_some(d->bias + output + k * LANES, n_lane);
+    }
     for (size_t t = 0; t < d->n; t++, at = tile_next(w, at)) {
+        const float *sums = from->at + t * from->row + output - d->output;
         size_t h = v->h_out - at.y, wide = v->w_out - at.x;
         act *to = d->dst + ((at.image * v->h_out + at.y) * v->w_out + at.x) * v->o + output;
-        vec y[WINO_TILE][WINO_TILE];
-        give_tile(from->at + t * from->row + output - d->output, from->stride, bias, y);
+        output_tile y[LINE_VECS];
+        for (size_t k = 0; k < n_vec; k++) give_tile(sums + k * LANES, from->stride, bias[k], y[k]);
         if (h >= WINO_TILE && wide >= WINO_TILE)
-            store_tile(y, to, v->w_out * v->o, v->o, WINO_TILE, WINO_TILE, n_lane, &m);
+            store_tile(y, n_vec, n_lane, is_streamed, to, v->w_out * v->o, v->o, WINO_TILE,
+                       WINO_TILE, m);
         else
-            store_tile(y, to, v->w_out * v->o, v->o, ADN_MIN(h, WINO_TILE),
-                       ADN_MIN(wide, WINO_TILE), n_lane, &m);
+            store_tile(y, n_vec, n_lane, is_streamed, to, v->w_out * v->o, v->o,
+                       ADN_MIN(h, WINO_TILE), ADN_MIN(wide, WINO_TILE), m);
     }
-    if (d->sum == NULL) return;
-    vec_store_some(d->sum + output, vec_load_some(d->sum + output, n_lane) + m.sum, n_lane);
-    vec_store_some(d->square + output, vec_load_some(d->square + output, n_lane) + m.square,
-                   n_lane);
+    for (size_t k = 0; k < n_vec && d->sum != NULL; k++) {
+        float *sum = d->sum + output + k * LANES, *square = d->square + output + k * LANES;
+        vec_store_some(sum, vec_load_some(sum, n_lane) + m[k].sum, n_lane);
+        vec_store_some(square, vec_load_some(square, n_lane) + m[k].square, n_lane);
+    }
 }
 
 void adn_wino_give_dst(const adn_wino *w, const adn_wino_map *from, const adn_wino_dst *d)
 {
     size_t end = d->output + d->n_output, k = d->output;
 
-    for (; k + LANES <= end; k += LANES) give_vector(w, from, d, k, LANES);
-    if (k < end) give_vector(w, from, d, k, end - k);
+    if (d->is_streamed) {
+        for (; k < end; k += FAST_LINE) give_vectors(w, from, d, k, LINE_VECS, LANES, true);
+        vec_stream_end();
+    }
+    for (; k + LANES <= end; k += LANES) give_vectors(w, from, d, k, 1, LANES, false);
+    if (k < end) give_vectors(w, from, d, k, 1, end - k, false);
 }
 
 /* --- gradients of outputs */

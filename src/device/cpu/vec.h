@@ -1,4 +1,7 @@
-/* A vector of floats, as wide as the processor that a hot file is compiled for (cpu.cmake). */
+/* A vector of floats, as wide as the processor that a hot file is compiled for (cpu.cmake).
+ *
+ * vec_stream stores past the caches, to whole vectors' places: a line that is written whole need
+ * not be read before. Other threads see it after vec_stream_end alone. */
 #ifndef ADN_VEC_H
 #define ADN_VEC_H
 
@@ -11,6 +14,8 @@ typedef __m512 vec;
 enum { LANES = 16 };
 #define vec_load         _mm512_loadu_ps
 #define vec_store        _mm512_storeu_ps
+#define vec_stream       _mm512_stream_ps
+#define vec_stream_end   _mm_sfence
 #define vec_spread       _mm512_set1_ps
 #define vec_fma          _mm512_fmadd_ps
 #define vec_widen(half)  ((vec_bits)_mm512_cvtepu16_epi32((__m256i)(half)))
@@ -28,6 +33,8 @@ typedef __m256 vec;
 enum { LANES = 8 };
 #define vec_load        _mm256_loadu_ps
 #define vec_store       _mm256_storeu_ps
+#define vec_stream      _mm256_stream_ps
+#define vec_stream_end  _mm_sfence
 #define vec_spread      _mm256_set1_ps
 #define vec_fma         _mm256_fmadd_ps
 #define vec_widen(half) ((vec_bits)_mm256_cvtepu16_epi32((__m128i)(half)))
@@ -41,6 +48,8 @@ typedef float adn_vec_anywhere __attribute__((vector_size(16), aligned(4), may_a
 enum { LANES = 4 };
 #define vec_load(p)        ((vec) * (const adn_vec_anywhere *)(p))
 #define vec_store(p, v)    (*(adn_vec_anywhere *)(p) = (v))
+#define vec_stream         vec_store
+#define vec_stream_end()   ((void)0) /* nothing is streamed there (fast_tile.h) */
 #define vec_spread(x)      ((vec){(x), (x), (x), (x)})
 #define vec_fma(a, b, c)   ((a) * (b) + (c))
 #define vec_widen(half)    __builtin_convertvector(half, vec_bits)
