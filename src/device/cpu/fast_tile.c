@@ -5,11 +5,16 @@
  * number of rows is a constant where these two are inlined. */
 #define ROWS _Pragma("GCC unroll 14") for (size_t r = 0; r < n_row; r++)
 
+/* Steps by which a panel is fetched to the first level: it mostly comes from the second. */
+enum { NEAR_STEPS = 8 };
+
 /* One step of a tile's sums. */
 VEC_INLINE void product_step(size_t n_row, const float **from, size_t i, const float *panel,
                              vec *low, vec *high)
 {
     vec b_low = vec_load(panel), b_high = vec_load(panel + LANES);
+    for (size_t w = 0; w < TILE_WIDTH; w += FAST_LINE)
+        __builtin_prefetch(panel + NEAR_STEPS * TILE_WIDTH + w, 0, 3);
     ROWS
     {
         vec a = vec_spread(from[r][i]);

@@ -10,8 +10,15 @@
 
 /* Tiles of a chunk: as many as let V stay in a second-level cache of 512 KiB, if that is enough to
  * make loading a panel of weights worth while; else so many that weights are loaded seldom. The
- * same for gradients of weights, whose sums are read and written for every chunk. */
-enum { CHUNK_FLOATS = 131072, CHUNK_SMALL = 24, GRAD_CHUNK_SMALL = 48, CHUNK_LARGE = 72 };
+ * same for gradients of weights, whose sums are read and written for every chunk. Up to CHUNK_WHOLE
+ * tiles are one chunk: then transformed weights, or sums, need no memory for all of them. */
+enum {
+    CHUNK_FLOATS = 131072,
+    CHUNK_SMALL = 24,
+    GRAD_CHUNK_SMALL = 48,
+    CHUNK_LARGE = 72,
+    CHUNK_WHOLE = 128
+};
 enum { GROUP_OUTPUTS = 64 };
 
 typedef struct wino {
@@ -305,8 +312,9 @@ static void cut(wino *d, bool is_grad)
     size_t team = (size_t)omp_get_max_threads(), n = d->map.n_tile, outputs = GROUP_OUTPUTS;
     size_t small = is_grad ? GRAD_CHUNK_SMALL : CHUNK_SMALL;
     size_t fit = CHUNK_FLOATS / (WINO_POSITIONS * d->v.row);
+    size_t large = n <= CHUNK_WHOLE ? CHUNK_WHOLE : CHUNK_LARGE;
 
-    d->n_chunk = fast_parts(n, fit >= CHUNK_SMALL ? ADN_MAX(fit, small) : CHUNK_LARGE);
+    d->n_chunk = fast_parts(n, fit >= CHUNK_SMALL ? ADN_MAX(fit, small) : large);
     if (!is_grad) d->n_chunk = ADN_MIN(n, fast_round_up(d->n_chunk, team));
     d->chunk = fast_parts(n, d->n_chunk);
     d->is_fly = d->n_chunk <= team;
