@@ -1,5 +1,5 @@
 /* Status texts, asserts, counted memory, the clock. */
-#define _DEFAULT_SOURCE /* madvise */
+#define _DEFAULT_SOURCE /* madvise, mallopt */
 #include "core/core.h"
 
 #include <stdarg.h>
@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static const struct {
     const char *name;
@@ -52,14 +55,18 @@ enum {
 };
 
 /* Large memory is walked in strides over many pages: huge ones spare the processor's page tables.
- * Refused, it is as well. */
-static void ask_huge_pages(void *p, size_t bytes)
+ * It must be new, then: pages that were touched before stay small. glibc would take what was freed
+ * once, after the first large piece that was. Refused, it is as well. */
+static void *alloc_large(size_t bytes)
 {
-#ifdef MADV_HUGEPAGE
-    if (bytes >= HUGE_LEAST) madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-#else
-    (void)p, (void)bytes;
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, HUGE_LEAST);
 #endif
+    void *p = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+#ifdef MADV_HUGEPAGE
+    if (p != NULL) madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    return p;
 }
 
 void *adn_alloc(size_t bytes)
@@ -68,12 +75,10 @@ void *adn_alloc(size_t bytes)
     if (atomic_load_explicit(&fail_at, memory_order_relaxed) > 0 &&
         atomic_fetch_sub_explicit(&fail_at, 1, memory_order_relaxed) == 1)
         return NULL;
-    if (bytes > SIZE_MAX - ALIGN) return NULL;
-    size_t align = bytes >= HUGE_LEAST ? HUGE_PAGE : ALIGN;
+    if (bytes > SIZE_MAX - HUGE_PAGE) return NULL;
     size_t whole = bytes == 0 ? ALIGN : (bytes + ALIGN - 1) / ALIGN * ALIGN;
-    void *p = aligned_alloc(align, (whole + align - 1) / align * align);
+    void *p = whole >= HUGE_LEAST ? alloc_large(whole) : aligned_alloc(ALIGN, whole);
     if (p == NULL) return NULL;
-    ask_huge_pages(p, whole);
     memset(p, 0, whole);
     atomic_fetch_add_explicit(&n_live, 1, memory_order_relaxed);
     return p;
