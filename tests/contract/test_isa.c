@@ -66,7 +66,7 @@ START_TEST(each_is_compiled_for_its_vectors_and_the_best_comes_first)
     static const struct {
         const char *name;
         int lanes;
-    } known[] = {{"v4", 16}, {"v3", 8}};
+    } known[] = {{"amx", 16}, {"v4", 16}, {"v3", 8}};
     int lanes_before = 16;
 
     for (int k = 0; adn_cpu_isa_at(k) != NULL; k++) {
@@ -76,6 +76,17 @@ START_TEST(each_is_compiled_for_its_vectors_and_the_best_comes_first)
         for (size_t i = 0; i < ADN_COUNT(known); i++)
             if (strcmp(known[i].name, isa->name) == 0) ck_assert_int_eq(isa->lanes, known[i].lanes);
     }
+}
+END_TEST
+
+START_TEST(over_floats_a_processor_with_tiles_is_one_without)
+{
+    const adn_cpu_isa *amx = adn_cpu_isa_at(0), *v4 = adn_cpu_isa_at(1);
+
+    if (strcmp(amx->name, "amx") != 0) return;
+    ck_assert_str_eq(v4->name, "v4");
+    ck_assert_ptr_eq(amx->ways, v4->ways);
+    ck_assert_ptr_ne(amx->ways_bf16, v4->ways_bf16);
 }
 END_TEST
 
@@ -105,6 +116,7 @@ int main(void)
     tcase_add_test(tc, a_name_chooses_its_processor_and_none_the_best);
     tcase_add_test(tc, a_name_that_is_not_here_is_refused_with_those_that_are);
     tcase_add_test(tc, each_is_compiled_for_its_vectors_and_the_best_comes_first);
+    tcase_add_test(tc, over_floats_a_processor_with_tiles_is_one_without);
     tcase_add_test(tc, tests_loop_over_every_processor_once);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);

@@ -36,7 +36,7 @@ typedef struct adn_cpu_way {
 
 /* What the hot files give for one kind of processor (cpu_ways.c). */
 typedef struct adn_cpu_isa {
-    const char *name; /* "v3": x86-64-v3, AVX2; "v4": AVX-512; "portable" */
+    const char *name; /* "v3": x86-64-v3, AVX2; "v4": AVX-512; "amx": v4 and tiles; "portable" */
     int lanes;        /* floats of a vector */
     /* By kind, in order of preference, the loops last; of operations over bf16. */
     const adn_cpu_way *const *ways, *const *ways_bf16;

@@ -1,8 +1,15 @@
 /* The processors that the hot files are compiled for (cpu.cmake), best first, and the choice. */
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 
 #include "device/cpu/cpu.h"
+
+#if defined(ADN_HAS_AMX)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 extern const adn_cpu_isa adn_cpu_isa_portable;
 #if defined(__x86_64__) && !defined(ADN_TSAN)
@@ -22,6 +29,28 @@ static bool has_v4(void)
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
+
+#if defined(ADN_HAS_AMX)
+extern const adn_cpu_isa adn_cpu_isa_amx;
+
+/* Linux lends a process the tiles' registers when it asks, once for all its threads. */
+static bool may_use_tiles(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+static bool has_amx(void)
+{
+    enum { AVX512_BF16 = 1 << 5, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24 };
+    unsigned a = 0, b, c, d = 0, sub = 0;
+
+    if (!has_v4() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    if ((d & AMX_BF16) == 0 || (d & AMX_TILE) == 0) return false;
+    if (!__get_cpuid_count(7, 1, &sub, &b, &c, &d) || (sub & AVX512_BF16) == 0) return false;
+    return may_use_tiles();
+}
+#endif
 #endif
 
 static bool has_all(void)
@@ -34,6 +63,9 @@ static const struct {
     bool (*is_here)(void);
 } list[] = {
 #ifdef HAS_X86_LEVELS
+#if defined(ADN_HAS_AMX)
+    {&adn_cpu_isa_amx, has_amx},
+#endif
     {&adn_cpu_isa_v4, has_v4},
     {&adn_cpu_isa_v3, has_v3},
 #endif

@@ -17,13 +17,20 @@
  *   loss        ref_loss.c                 the loop
  *
  * Over bf16, "winograd" and "blocked" are compiled once more (act.h); all the rest is widened
- * (cpu_widen.c) and goes by the first of these that takes it.
+ * (cpu_widen.c) and goes by the first of these that takes it. The kind "amx" is v4, but over bf16
+ * it has one more way before them:
+ *
+ *   conv_*      ref_conv.c                 "amx"       amx_product.c         stride 1, unless `conv` asks for Winograd's
+ *   linear_*    ref_linear.c               "amx"       amx_product.c         all
  *
  * Each is compared with its loop in double by tests/contract/test_device.c, with the bounds of
  * tests/support/op_compare.c, for every processor that this file and the fast ones are compiled for.
  * Empty batches and doubles go to the loops, or are nothing. */
 /* clang-format on */
 #include "device/cpu/act.h"
+#if defined(ADN_WAYS_amx)
+#include "device/cpu/amx.h"
+#endif
 #include "device/cpu/dnnl_conv.h"
 #include "device/cpu/fast_moments.h"
 
@@ -39,8 +46,15 @@
     {                                                                                              \
         "widened", adn_widen_plan                                                                  \
     }
+#if defined(ADN_WAYS_amx)
+#undef adn_cpu_ways
+#define adn_cpu_ways adn_cpu_ways_amx
+static const adn_cpu_way conv[] = {{"amx", adn_amx_plan}, {"winograd", adn_wino_plan}, REST};
+static const adn_cpu_way linear[] = {{"amx", adn_amx_plan}, REST};
+#else
 static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}) REST};
 static const adn_cpu_way linear[] = {REST};
+#endif
 static const adn_cpu_way sgd[] = {REST};
 #else
 #define REST                                                                                       \
@@ -87,16 +101,17 @@ extern const adn_cpu_way *const HOT(adn_cpu_ways_bf16)[ADN_N_OP];
 #define TEXT_OF(name) #name
 #define TEXT(name)    TEXT_OF(name)
 
+#define COMMON                                                                                     \
+    .lanes = LANES, .ways = adn_cpu_ways, .layouts = layouts, .peak = adn_peak,                    \
+    .moments = adn_moments_of, .moments_rows = MOMENTS_ROWS, .widen = adn_widen,                   \
+    .narrow = adn_narrow
+
 const adn_cpu_isa HOT(adn_cpu_isa) = {
-    .name = TEXT(ADN_ISA),
-    .lanes = LANES,
-    .ways = adn_cpu_ways,
-    .ways_bf16 = HOT(adn_cpu_ways_bf16),
-    .layouts = layouts,
-    .peak = adn_peak,
-    .moments = adn_moments_of,
-    .moments_rows = MOMENTS_ROWS,
-    .widen = adn_widen,
-    .narrow = adn_narrow,
-};
+    .name = TEXT(ADN_ISA), .ways_bf16 = HOT(adn_cpu_ways_bf16), COMMON};
+
+#if defined(ADN_HAS_AMX) /* the same but over bf16 */
+extern const adn_cpu_way *const adn_cpu_ways_amx[ADN_N_OP];
+
+const adn_cpu_isa adn_cpu_isa_amx = {.name = "amx", .ways_bf16 = adn_cpu_ways_amx, COMMON};
+#endif
 #endif
