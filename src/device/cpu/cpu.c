@@ -31,7 +31,7 @@ static void layout_destroy(adn_layout *layout)
 
 struct layout_call {
     adn_cpu_layout *l;
-    const adn_cpu_isa *isa;
+    adn_status (*const *layouts)(adn_cpu_layout *l, const adn_op_desc *fwd);
     const adn_op_desc *fwd;
 };
 
@@ -39,7 +39,7 @@ static adn_status layout_on_worker(void *user)
 {
     struct layout_call *call = user;
     adn_status st = ADN_END;
-    for (int i = 0; st == ADN_END; i++) st = call->isa->layouts[i](call->l, call->fwd);
+    for (int i = 0; st == ADN_END; i++) st = call->layouts[i](call->l, call->fwd);
     return st;
 }
 
@@ -57,7 +57,9 @@ static adn_status layout_create(adn_queue *q, const adn_op_desc *fwd, adn_layout
                            .w = fwd->src.w};
     adn_op_desc in_params = *fwd;
     in_params.type = l->base.type;
-    struct layout_call call = {l, adn_cpu_queue_isa(q), &in_params};
+    const adn_cpu_isa *isa = adn_cpu_queue_isa(q);
+    struct layout_call call = {l, fwd->type == ADN_BF16 ? isa->layouts_bf16 : isa->layouts,
+                               &in_params};
     adn_status st = adn_cpu_queue_call(q, layout_on_worker, &call);
     if (st != ADN_OK) {
         layout_destroy(&l->base);

@@ -40,8 +40,10 @@ typedef struct adn_cpu_isa {
     int lanes;        /* floats of a vector */
     /* By kind, in order of preference, the loops last; of operations over bf16. */
     const adn_cpu_way *const *ways, *const *ways_bf16;
-    /* Fill a layout for this forward descriptor, in order of preference; ADN_END likewise. */
+    /* Fill a layout for this forward descriptor, whose type is that of parameters, in order of
+     * preference; ADN_END likewise. The second: for operations over bf16. */
     adn_status (*const *layouts)(adn_cpu_layout *l, const adn_op_desc *fwd);
+    adn_status (*const *layouts_bf16)(adn_cpu_layout *l, const adn_op_desc *fwd);
     float (*peak)(int rounds); /* fast.h */
     void (*moments)(double *sums, const float *x, size_t n, size_t c, float *parts);
     size_t moments_rows; /* fast_moments.h: a part for so many rows */

@@ -20,7 +20,7 @@
  * (cpu_widen.c) and goes by the first of these that takes it. The kind "amx" is v4, but over bf16
  * it has one more way before them:
  *
- *   conv_*      ref_conv.c                 "amx"       amx_product.c         stride 1, unless `conv` asks for Winograd's
+ *   conv_*      ref_conv.c                 "amx"       amx_product.c         all, unless `conv` asks for Winograd's
  *   linear_*    ref_linear.c               "amx"       amx_product.c         all
  *
  * Each is compared with its loop in double by tests/contract/test_device.c, with the bounds of
@@ -107,11 +107,14 @@ extern const adn_cpu_way *const HOT(adn_cpu_ways_bf16)[ADN_N_OP];
     .narrow = adn_narrow
 
 const adn_cpu_isa HOT(adn_cpu_isa) = {
-    .name = TEXT(ADN_ISA), .ways_bf16 = HOT(adn_cpu_ways_bf16), COMMON};
+    .name = TEXT(ADN_ISA), .ways_bf16 = HOT(adn_cpu_ways_bf16), .layouts_bf16 = layouts, COMMON};
 
 #if defined(ADN_HAS_AMX) /* the same but over bf16 */
 extern const adn_cpu_way *const adn_cpu_ways_amx[ADN_N_OP];
+static adn_status (*const layouts_amx[])(adn_cpu_layout *l,
+                                         const adn_op_desc *fwd) = {adn_panels_layout};
 
-const adn_cpu_isa adn_cpu_isa_amx = {.name = "amx", .ways_bf16 = adn_cpu_ways_amx, COMMON};
+const adn_cpu_isa adn_cpu_isa_amx = {
+    .name = "amx", .ways_bf16 = adn_cpu_ways_amx, .layouts_bf16 = layouts_amx, COMMON};
 #endif
 #endif

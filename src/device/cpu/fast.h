@@ -16,6 +16,7 @@
 #define HOT(name)           HOT_WITH(name, ADN_ISA)
 #define adn_direct_plan     HOT(adn_direct_plan)
 #define adn_direct_layout   HOT(adn_direct_layout)
+#define adn_panels_layout   HOT(adn_panels_layout)
 #define adn_matrix_plan     HOT(adn_matrix_plan)
 #define adn_sgd_plan        HOT(adn_sgd_plan)
 #define adn_widen           HOT(adn_widen)
@@ -69,6 +70,7 @@ adn_status adn_direct_plan(adn_cpu_op *op);
 adn_status adn_matrix_plan(adn_cpu_op *op); /* linear layers, and convolutions of 1x1 */
 adn_status adn_places_plan(adn_cpu_op *op); /* between maps of at most 2x2 */
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
+adn_status adn_panels_layout(adn_cpu_layout *l, const adn_op_desc *fwd); /* of any stride */
 adn_status adn_sgd_plan(adn_cpu_op *op);
 
 /* Between floats and bf16, by the calling thread's team. */

@@ -43,13 +43,19 @@ const adn_panels *adn_panels_of(const adn_layout *layout)
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
 {
     bool is_conv = fwd->kind == ADN_OP_CONV_FWD;
-    size_t kernel = is_conv ? (size_t)fwd->u.conv.kernel : 0;
 
     /* Gradients of inputs are convolutions again for stride 1 alone. */
-    if (fwd->type != ADN_F32) return ADN_END;
     if (is_conv && (fwd->u.conv.stride != 1 || fwd->u.conv.pad >= fwd->u.conv.kernel))
         return ADN_END;
+    return adn_panels_layout(l, fwd);
+}
 
+adn_status adn_panels_layout(adn_cpu_layout *l, const adn_op_desc *fwd)
+{
+    bool is_conv = fwd->kind == ADN_OP_CONV_FWD;
+    size_t kernel = is_conv ? (size_t)fwd->u.conv.kernel : 0;
+
+    if (fwd->type != ADN_F32) return ADN_END;
     adn_panels *p = adn_alloc(sizeof(*p));
     if (p == NULL) return ADN_FAIL(ADN_NOMEM, "cpu: no memory for a layout");
     p->n_tap = is_conv ? kernel * kernel : 1;
