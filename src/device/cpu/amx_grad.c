@@ -8,14 +8,14 @@
 #include "device/cpu/amx.h"
 
 /* Bytes of a range's sums, and of a block's factors: a quarter and half of such a cache. */
-enum { SUMS_BYTES = 640 << 10, FACTORS_BYTES = 768 << 10 };
+enum { SUMS_BYTES = 640 << 10, FACTORS_BYTES = 1024 << 10 };
 
 typedef struct grad_call {
     const adn_amx *d;
     adn_amx_rows src, grad; /* the range's */
     float *grad_weight, *grad_bias;
     adn_amx_run *runs;      /* of each thread */
-    adn_bf16 *left, *right; /* of grad: [groups][rows][w_out][panel]; of src: [..][step] */
+    adn_bf16 *left, *right; /* of grad: [panel][groups][rows][w_out]; of src: [step][..] */
     float *sums;            /* [tap][panel][step][SIDE outputs][SIDE inputs] */
     size_t block;
     adn_amx_block b;
@@ -31,12 +31,13 @@ static void take_row(const grad_call *c, size_t k)
     if (k < n_src) {
         size_t g = k / b->n_y_in, y = k % b->n_y_in;
         adn_amx_take_right(&c->src, b->group + g, b->y_in + y,
-                           c->right + (g * m->h_in + y) * m->w_in * c->src.n_step * STEP);
+                           c->right + (g * m->h_in + y) * m->w_in * STEP);
     } else {
         size_t g = (k - n_src) / b->n_y, y = (k - n_src) % b->n_y;
-        adn_bf16 *to = c->left + (g * m->rows + y) * m->w_out * c->grad.n_step * STEP;
+        adn_bf16 *to = c->left + (g * m->rows + y) * m->w_out * STEP;
         adn_amx_take_right(&c->grad, b->group + g, b->y + y, to);
-        adn_amx_turn(to, m->w_out * c->grad.n_step);
+        for (size_t panel = 0; panel < c->grad.n_step; panel++)
+            adn_amx_turn(to + panel * c->grad.plane, m->w_out);
     }
 }
 
@@ -54,8 +55,7 @@ static size_t find_runs(const grad_call *c, size_t ky, size_t kx, adn_amx_run *r
             size_t from = (g * m->h_in + y_in - b->y_in) * m->w_in;
             for (size_t x = 0; x < m->w_out; x++)
                 if (adn_amx_source_x(m, x, kx, &x_in))
-                    runs[n++] = (adn_amx_run){(to + x) * c->grad.n_step * STEP,
-                                              (from + x_in) * c->src.n_step * STEP};
+                    runs[n++] = (adn_amx_run){(to + x) * STEP, (from + x_in) * STEP};
         }
     }
     return n;
@@ -91,8 +91,8 @@ static void grad_tap(const grad_call *c, size_t tap, size_t panel)
         float *sums = one;
         if (m->n_block > 1)
             sums = c->sums + ((tap * c->grad.n_step + panel) * c->src.n_step + k) * STEP;
-        adn_amx_product(runs, n_run, 1, c->left + panel * STEP, c->right + k * STEP, c->block == 0,
-                        sums);
+        adn_amx_product(runs, n_run, 1, c->left + panel * c->grad.plane,
+                        c->right + k * c->src.plane, c->block == 0, sums);
         if (c->block + 1 == m->n_block) give(sums, ADN_MIN(SIDE, m->n_in - i), weight + i * SIDE);
     }
 }
@@ -107,9 +107,9 @@ static void grad_bias(const grad_call *c, size_t panel)
 
     for (size_t g = 0; g < c->b.n_group; g++)
         for (size_t k = 0; k < c->b.n_y * m->w_out; k++)
-            runs[n++].left = (g * m->rows * m->w_out + k) * c->grad.n_step * STEP;
+            runs[n++].left = (g * m->rows * m->w_out + k) * STEP;
     for (size_t k = 0; k < n; k++) runs[k].right = 0;
-    adn_amx_product(runs, n, 1, c->left + panel * STEP, c->d->ones, true, sums);
+    adn_amx_product(runs, n, 1, c->left + panel * c->grad.plane, c->d->ones, true, sums);
     for (size_t o = 0; o < ADN_MIN(SIDE, m->o - first); o++)
         c->grad_bias[first + o] = (c->block == 0 ? 0 : c->grad_bias[first + o]) + sums[o * SIDE];
 }
@@ -145,11 +145,15 @@ static adn_status run_grad(const adn_cpu_op *op, const adn_op_args *args)
                               .row = m->w_out * m->o,
                               .places = m->w_out,
                               .step = m->o,
-                              .n_in = m->o},
+                              .n_in = m->o,
+                              .place = STEP,
+                              .plane = d->left / d->outs},
                      .grad_weight = args->p[ADN_GRAD_WEIGHT],
                      .grad_bias = args->p[ADN_GRAD_BIAS],
                      .runs = args->p[ADN_WORKSPACE]};
 
+    all.src.place = STEP;
+    all.src.plane = d->right / d->steps;
     all.left = (adn_bf16 *)(all.runs + team * d->n_run);
     all.right = all.left + d->left;
     all.sums = (float *)(all.right + d->right);

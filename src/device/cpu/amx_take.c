@@ -15,7 +15,9 @@ adn_amx_rows adn_amx_rows_of(const adn_amx_map *m, const adn_bf16 *map)
                           .step = m->is_narrow ? m->stride * m->c : m->c,
                           .back = m->is_narrow ? m->pad * m->c : 0,
                           .n_in = m->n_in,
-                          .n_step = adn_amx_steps(m->n_in)};
+                          .n_step = adn_amx_steps(m->n_in),
+                          .place = adn_amx_steps(m->n_in) * STEP,
+                          .plane = STEP};
 }
 
 /* The first n of a step's elements. */
@@ -48,9 +50,9 @@ void adn_amx_take_left(const adn_amx_rows *r, size_t group, size_t y, adn_bf16 *
         adn_bf16 *at = to + m * SIDE;
         ptrdiff_t from = -(ptrdiff_t)r->back;
         if (row == NULL) return;
-        for (size_t x = 0; x < r->places; x++, from += (ptrdiff_t)r->step)
-            for (size_t k = 0; k < r->n_step; k++, at += STEP)
-                _mm512_storeu_si512(at, take(r, row, from, r->first + k));
+        for (size_t x = 0; x < r->places; x++, from += (ptrdiff_t)r->step, at += r->place)
+            for (size_t k = 0; k < r->n_step; k++)
+                _mm512_storeu_si512(at + k * r->plane, take(r, row, from, r->first + k));
     }
 }
 
@@ -65,13 +67,14 @@ void adn_amx_take_right(const adn_amx_rows *r, size_t group, size_t y, adn_bf16 
         const adn_bf16 *odd = row_of(r, group * SIDE + m + 1, y);
         adn_bf16 *at = to + m / 2 * SIDE;
         ptrdiff_t from = -(ptrdiff_t)r->back;
-        for (size_t x = 0; x < r->places; x++, from += (ptrdiff_t)r->step) {
-            for (size_t k = 0; k < r->n_step; k++, at += STEP) {
+        for (size_t x = 0; x < r->places; x++, from += (ptrdiff_t)r->step, at += r->place) {
+            for (size_t k = 0; k < r->n_step; k++) {
+                adn_bf16 *step = at + k * r->plane;
                 __m512i a = _mm512_setzero_si512(), b = a;
                 if (even != NULL) a = take(r, even, from, r->first + k);
                 if (odd != NULL) b = take(r, odd, from, r->first + k);
-                _mm512_storeu_si512(at, _mm512_permutex2var_epi16(a, low, b));
-                _mm512_storeu_si512(at + STEP / 2, _mm512_permutex2var_epi16(a, high, b));
+                _mm512_storeu_si512(step, _mm512_permutex2var_epi16(a, low, b));
+                _mm512_storeu_si512(step + STEP / 2, _mm512_permutex2var_epi16(a, high, b));
             }
         }
     }

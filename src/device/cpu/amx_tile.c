@@ -46,9 +46,9 @@ void adn_amx_product(const adn_amx_run *runs, size_t n_run, size_t n_step, const
         const adn_bf16 *a = left + runs[r].left, *b = right + runs[r].right;
         for (size_t k = 0; k < n_step; k++, a += STEP, b += STEP) {
             _tile_loadd(4, a, LINE);
-            _tile_loadd(6, b, LINE);
+            _tile_stream_loadd(6, b, LINE); /* no room in the first-level cache: for the left */
             _tile_dpbf16ps(0, 4, 6);
-            _tile_loadd(7, b + STEP / 2, LINE);
+            _tile_stream_loadd(7, b + STEP / 2, LINE);
             _tile_dpbf16ps(1, 4, 7);
             _tile_loadd(5, a + STEP / 2, LINE);
             _tile_dpbf16ps(2, 5, 6);
