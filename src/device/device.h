@@ -220,7 +220,8 @@ typedef struct adn_profile {
 
 /* What a queue's team reaches at best: the floors that a benchmark holds its operations against. */
 typedef struct adn_rates {
-    double macs_s; /* fp32 multiply-adds a second, from registers */
+    double macs_s;      /* fp32 multiply-adds a second, from registers */
+    double macs_bf16_s; /* of bf16 factors; where none are multiplied, macs_s */
     double
         copy_bytes_s; /* bytes read and written by a copy of much more than the caches, a second */
 } adn_rates;
@@ -298,6 +299,7 @@ struct adn_op {
     size_t workspace_bytes;
     const char *algo;
     double macs;     /* multiply-adds of a run by this algorithm; most need adn_op_macs */
+    adn_type factor; /* type of what it multiplies: ADN_F32, or ADN_BF16 */
     adn_tally tally; /* of its runs so far. The queue counts: read it after a sync */
 };
 

@@ -43,15 +43,16 @@ static void take_op(void *user, const char *layer, const adn_op *op)
 {
     adn_bench_block *b = user;
     double runs = (double)op->tally.runs, bytes = runs * adn_op_bytes(&op->desc);
-    adn_bench_row row = {
-        .layer = layer,
-        .algo = op->algo,
-        .kind = (int)op->desc.kind,
-        .runs = op->tally.runs,
-        .seconds = op->tally.seconds,
-        .macs = runs * adn_op_macs(&op->desc),
-        .bytes = bytes,
-        .floor_s = ADN_MAX(runs * op->macs / b->rates.macs_s, bytes / b->rates.copy_bytes_s)};
+    double macs_s = op->factor == ADN_BF16 ? b->rates.macs_bf16_s : b->rates.macs_s;
+    adn_bench_row row = {.layer = layer,
+                         .algo = op->algo,
+                         .kind = (int)op->desc.kind,
+                         .runs = op->tally.runs,
+                         .seconds = op->tally.seconds,
+                         .macs = runs * adn_op_macs(&op->desc),
+                         .bytes = bytes,
+                         .floor_s =
+                             ADN_MAX(runs * op->macs / macs_s, bytes / b->rates.copy_bytes_s)};
     put_row(b, &row);
 }
 

@@ -104,6 +104,12 @@ static void put_kinds(adn_json *j, const adn_bench_block *b)
     adn_json_close(j, ']');
 }
 
+/* Of factors of the type that activations have. */
+static double best_gflop_s(const adn_bench *b, const adn_bench_block *block)
+{
+    return 2e-9 * (b->type == ADN_BF16 ? block->rates.macs_bf16_s : block->rates.macs_s);
+}
+
 static void put_block(adn_json *j, const adn_bench *b, int k)
 {
     const adn_bench_block *block = &b->blocks[k];
@@ -116,7 +122,7 @@ static void put_block(adn_json *j, const adn_bench *b, int k)
     adn_json_number(j, "floor_s", block->sum.floor_s);
     adn_json_number(j, "wait_s", block->wait_s);
     adn_json_number(j, "img_s", img_s_alone(b, block));
-    adn_json_number(j, "best_gflop_s", 2e-9 * block->rates.macs_s);
+    adn_json_number(j, "best_gflop_s", best_gflop_s(b, block));
     adn_json_number(j, "copy_gb_s", 1e-9 * block->rates.copy_bytes_s);
     put_ops(j, block);
     put_kinds(j, block);
@@ -202,7 +208,7 @@ static void blocks_table(adn_text *t, const adn_bench *b)
         adn_text_line(t, "%-5d  %7d  ", k, block->n_thread);
         rates_text(t, b, &block->sum);
         adn_text_line(t, "  %8.2f  %8.2f  %11.0f  %12.1f  %9.1f\n", ms(b, block->wait_s),
-                      ms(b, other), img_s_alone(b, block), 2e-9 * block->rates.macs_s,
+                      ms(b, other), img_s_alone(b, block), best_gflop_s(b, block),
                       1e-9 * block->rates.copy_bytes_s);
     }
     adn_text_line(t, "waits: of the block's worker, for batches, slots and its host; other: it had "

@@ -222,6 +222,7 @@ adn_status adn_amx_plan(adn_cpu_op *op)
     d->panels = panels;
     d->n_panel = fast_parts(d->map.o, SIDE);
     op->base.macs = adn_amx_map_macs(&d->map);
+    op->base.factor = ADN_BF16;
     if (desc->kind == ADN_OP_CONV_GRAD_PARAM || desc->kind == ADN_OP_LINEAR_GRAD_PARAM)
         adn_amx_plan_grad(op, d);
     else

@@ -60,3 +60,16 @@ void adn_amx_product(const adn_amx_run *runs, size_t n_run, size_t n_step, const
     _tile_stored(2, sum + LOW, ROW);
     _tile_stored(3, sum + LOW + HALF, ROW);
 }
+
+float adn_amx_peak(int rounds)
+{
+    adn_amx_begin(); /* all tiles are zero */
+    for (int r = 0; r < rounds; r++) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    adn_amx_end();
+    return 1;
+}

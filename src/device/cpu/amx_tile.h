@@ -30,4 +30,7 @@ typedef struct adn_amx_run {
 void adn_amx_product(const adn_amx_run *runs, size_t n_run, size_t n_step, const adn_bf16 *left,
                      const adn_bf16 *right, bool is_first, float *sum);
 
+/* STEP * SIDE multiply-adds from registers alone, `rounds` times; gives a number greater than 0. */
+float adn_amx_peak(int rounds);
+
 #endif

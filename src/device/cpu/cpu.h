@@ -44,7 +44,8 @@ typedef struct adn_cpu_isa {
      * preference; ADN_END likewise. The second: for operations over bf16. */
     adn_status (*const *layouts)(adn_cpu_layout *l, const adn_op_desc *fwd);
     adn_status (*const *layouts_bf16)(adn_cpu_layout *l, const adn_op_desc *fwd);
-    float (*peak)(int rounds); /* fast.h */
+    float (*peak)(int rounds);      /* fast.h */
+    float (*peak_bf16)(int rounds); /* amx_tile.h; NULL: bf16 are widened */
     void (*moments)(double *sums, const float *x, size_t n, size_t c, float *parts);
     size_t moments_rows; /* fast_moments.h: a part for so many rows */
     void (*widen)(float *dst, const adn_bf16 *src, size_t n);

@@ -3,10 +3,11 @@
 #include <omp.h>
 #include <string.h>
 
+#include "device/cpu/amx_tile.h"
 #include "device/cpu/fast.h"
 
 enum {
-    N_ROUND = 1 << 21,    /* rounds between two looks at the clock: some 10 ms */
+    N_ROUND = 1 << 20,    /* rounds between two looks at the clock: some 10 ms */
     COPY_BYTES = 64 << 20 /* each way; beyond any last-level share of two cores */
 };
 
@@ -16,15 +17,16 @@ struct rates_call {
     void *src, *dst;
 };
 
-static double best_multiply_adds(const adn_cpu_isa *isa)
+/* Of a loop that makes so many a round. */
+static double best_multiply_adds(float (*peak)(int rounds), double round)
 {
     double best = 0;
     float sink = 0;
     for (int trial = 0; trial < 5; trial++) {
         double start = adn_cpu_work_s(omp_get_max_threads());
 #pragma omp parallel reduction(+ : sink)
-        sink += isa->peak(N_ROUND);
-        double macs = (double)N_ROUND * PEAK_CHAINS * isa->lanes * omp_get_max_threads();
+        sink += peak(N_ROUND);
+        double macs = N_ROUND * round * omp_get_max_threads();
         best = ADN_MAX(best, macs / (adn_cpu_work_s(omp_get_max_threads()) - start));
     }
     return sink > 0 ? best : 0; /* the sums are positive: the loops cannot be left out */
@@ -49,8 +51,12 @@ static double best_copy(void *dst, const void *src)
 static adn_status measure(void *user)
 {
     struct rates_call *call = user;
-    call->out->macs_s = best_multiply_adds(call->isa);
-    call->out->copy_bytes_s = best_copy(call->dst, call->src);
+    const adn_cpu_isa *isa = call->isa;
+    adn_rates *out = call->out;
+
+    out->macs_s = out->macs_bf16_s = best_multiply_adds(isa->peak, PEAK_CHAINS * isa->lanes);
+    if (isa->peak_bf16 != NULL) out->macs_bf16_s = best_multiply_adds(isa->peak_bf16, STEP * SIDE);
+    out->copy_bytes_s = best_copy(call->dst, call->src);
     return ADN_OK;
 }
 

@@ -28,9 +28,7 @@
  * Empty batches and doubles go to the loops, or are nothing. */
 /* clang-format on */
 #include "device/cpu/act.h"
-#if defined(ADN_WAYS_amx)
 #include "device/cpu/amx.h"
-#endif
 #include "device/cpu/dnnl_conv.h"
 #include "device/cpu/fast_moments.h"
 
@@ -114,7 +112,10 @@ extern const adn_cpu_way *const adn_cpu_ways_amx[ADN_N_OP];
 static adn_status (*const layouts_amx[])(adn_cpu_layout *l,
                                          const adn_op_desc *fwd) = {adn_panels_layout};
 
-const adn_cpu_isa adn_cpu_isa_amx = {
-    .name = "amx", .ways_bf16 = adn_cpu_ways_amx, .layouts_bf16 = layouts_amx, COMMON};
+const adn_cpu_isa adn_cpu_isa_amx = {.name = "amx",
+                                     .ways_bf16 = adn_cpu_ways_amx,
+                                     .layouts_bf16 = layouts_amx,
+                                     .peak_bf16 = adn_amx_peak,
+                                     COMMON};
 #endif
 #endif
