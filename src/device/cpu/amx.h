@@ -15,9 +15,10 @@ typedef struct adn_amx {
     bool is_fly;          /* one block: a panel is packed when it is needed, and stays in a cache */
     size_t n_run;         /* of a thread, at most */
     /* Gradients of weights. */
-    size_t steps, outs;  /* of a range: steps of inputs, panels of outputs */
-    size_t left, right;  /* elements of a block's factors */
-    adn_bf16 ones[STEP]; /* a right factor: sums */
+    size_t n_steps, n_outs, n_taps; /* ranges: of steps of inputs, of panels, of taps */
+    size_t steps, outs;             /* of a range, at most */
+    size_t left, right, sums;       /* elements of a thread's factors, floats of its sums */
+    adn_bf16 ones[STEP];            /* a right factor: sums */
 } adn_amx;
 
 /* All passes; of a convolution, if `conv` does not ask for Winograd's transforms. */
