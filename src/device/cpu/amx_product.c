@@ -177,7 +177,10 @@ static void plan_product(adn_cpu_op *op, adn_amx *d)
     adn_amx_map *m = &d->map;
     size_t place = adn_amx_steps(m->n_in) * STEP;
 
-    adn_amx_map_cut(m, place * sizeof(adn_bf16), 0, BLOCK_BYTES, team);
+    adn_amx_map_cut(m, place * sizeof(adn_bf16), 0, BLOCK_BYTES, 1);
+    /* A single block is shared by its panels, so that each is read once, if there are enough. */
+    if (m->n_block > 1 || d->n_panel < 2 * team)
+        adn_amx_map_cut(m, place * sizeof(adn_bf16), 0, BLOCK_BYTES, team);
     d->inputs = m->groups * m->h_in * m->w_in * place;
     d->panel = adn_amx_panel(m);
     d->is_fly = m->n_block == 1;
