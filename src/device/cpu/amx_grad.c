@@ -18,7 +18,7 @@ typedef struct grad_call {
     /* A thread's: */
     adn_amx_run *runs;
     adn_bf16 *left, *right; /* of grad: [panel][groups][rows][w_out]; of src: [step][..] */
-    float *sums;            /* [tap][panel][step][SIDE outputs][SIDE inputs] */
+    float *sums; /* [tap][panel][step][SIDE outputs][SIDE inputs]; then biases', [panel][..] */
     size_t block;
     adn_amx_block b;
 } grad_call;
@@ -104,21 +104,22 @@ static void grad_tap(const grad_call *c, size_t tap, float *kept)
     }
 }
 
-/* The gradients of biases: times ones. */
-static void grad_bias(const grad_call *c)
+/* The gradients of biases: times ones. kept[panel], if more blocks are to come. */
+static void grad_bias(const grad_call *c, float *kept)
 {
     const adn_amx_map *m = &c->d->map;
     size_t n = 0;
-    float sums[STEP];
+    float one[STEP];
 
     for (size_t g = 0; g < c->b.n_group; g++)
         for (size_t k = 0; k < c->b.n_y * m->w_out; k++)
             c->runs[n++] = (adn_amx_run){(g * m->rows * m->w_out + k) * STEP, 0};
-    for (size_t panel = 0; panel < c->grad.n_step; panel++) {
-        float *to = c->grad_bias + (c->grad.first + panel) * SIDE;
-        size_t n_out = ADN_MIN(SIDE, m->o - (c->grad.first + panel) * SIDE);
-        adn_amx_product(c->runs, n, 1, c->left + panel * c->grad.plane, c->d->ones, true, sums);
-        for (size_t o = 0; o < n_out; o++) to[o] = (c->block == 0 ? 0 : to[o]) + sums[o * SIDE];
+    for (size_t panel = 0; panel < c->grad.n_step; panel++, kept += STEP) {
+        size_t first = (c->grad.first + panel) * SIDE, n_out = ADN_MIN(SIDE, m->o - first);
+        float *sums = m->n_block > 1 ? kept : one;
+        adn_amx_product(c->runs, n, 1, c->left + panel * c->grad.plane, c->d->ones, c->block == 0,
+                        sums);
+        for (size_t o = 0; o < n_out; o++) c->grad_bias[first + o] = sums[o * SIDE];
     }
 }
 
@@ -131,6 +132,7 @@ static void grad_task(const grad_call *all, size_t task)
     size_t tap = task % d->n_taps, step = task / d->n_taps % d->n_steps;
     size_t out = task / d->n_taps / d->n_steps, first = fast_share_begin(n_tap, d->n_taps, tap);
     size_t last = fast_share_begin(n_tap, d->n_taps, tap + 1);
+    size_t squares = fast_parts(n_tap, d->n_taps) * d->outs * d->steps; /* at most */
     grad_call c = *all;
 
     c.runs += me * d->n_run;
@@ -144,7 +146,7 @@ static void grad_task(const grad_call *all, size_t task)
         take_block(&c);
         for (size_t t = first; t < last; t++)
             grad_tap(&c, t, c.sums + (t - first) * c.grad.n_step * c.src.n_step * STEP);
-        if (c.grad_bias != NULL && step == 0 && tap == 0) grad_bias(&c);
+        if (c.grad_bias != NULL && step == 0 && tap == 0) grad_bias(&c, c.sums + squares * STEP);
     }
 }
 
@@ -210,7 +212,7 @@ void adn_amx_plan_grad(adn_cpu_op *op, adn_amx *d)
                     FACTORS_BYTES, 1);
     d->left = m->groups * m->rows * m->w_out * d->outs * STEP;
     d->right = m->groups * m->h_in * m->w_in * d->steps * STEP;
-    if (m->n_block > 1) d->sums = fast_parts(n_tap, d->n_taps) * d->outs * d->steps * STEP;
+    if (m->n_block > 1) d->sums = (fast_parts(n_tap, d->n_taps) * d->steps + 1) * d->outs * STEP;
     d->n_run = fast_round_up(m->groups * m->rows * m->w_out, FAST_LINE);
     for (size_t k = 0; k < STEP; k++) d->ones[k] = adn_bf16_of(1);
     op->base.workspace_bytes =
