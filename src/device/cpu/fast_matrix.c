@@ -72,17 +72,12 @@ static const float *turn(const part *p, size_t panel, float *to)
 static adn_ahead ahead_of(const part *p, size_t panel, size_t t, size_t n)
 {
     const adn_matrix *m = p->c->m;
-    const float *weight = weights_of(p, panel);
-    size_t n_step = fast_parts(p->n, AHEAD_STEPS), n_square = fast_parts(p->n, TILE_WIDTH);
-    size_t n_line = fast_parts(p->n * TILE_WIDTH / FAST_LINE, n * n_step),
-           first = fast_share_begin(n_square, n, t);
+    size_t n_line = fast_parts(p->n, TILE_WIDTH) * SQUARE_LINES;
 
-    if (m->is_turned)
-        return (adn_ahead){weight + first * square_stride(m),
-                           fast_share_begin(n_square, n, t + 1) - first, square_stride(m),
-                           FAST_LINE};
-    return (adn_ahead){weight + t * n_step * n_line * FAST_LINE, n_line, FAST_LINE,
-                       n_line * FAST_LINE};
+    return (adn_ahead){.at = weights_of(p, panel),
+                       .first = fast_share_begin(n_line, n, t),
+                       .n = fast_parts(n_line, n * fast_parts(p->n, AHEAD_STEPS)),
+                       .stride = m->is_turned ? square_stride(m) : TILE_WIDTH * TILE_WIDTH};
 }
 
 /* sum[w], square[w] += over a tile's rows. */

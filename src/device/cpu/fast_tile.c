@@ -39,9 +39,11 @@ VEC_INLINE void product_rows(size_t n_row, const float *x, const size_t *offset,
         size_t i = 0;
         ROWS from[r] = x + offset[r] + tap[t];
         for (; ahead != NULL && i + AHEAD_STEPS <= n_in; i += AHEAD_STEPS) {
-            const float *line = ahead->at + i / AHEAD_STEPS * ahead->move;
-            for (size_t k = 0; k < ahead->n; k++, line += ahead->stride)
-                __builtin_prefetch(line, 0, 2); /* to the second level: the first has no room */
+            size_t line = ahead->first + i / AHEAD_STEPS * ahead->n, end = line + ahead->n;
+            for (; line < end; line++) /* to the second level: the first has no room */
+                __builtin_prefetch(ahead->at + line / SQUARE_LINES * ahead->stride +
+                                       line % SQUARE_LINES * FAST_LINE,
+                                   0, 2);
             for (size_t k = 0; k < AHEAD_STEPS; k++, panel += TILE_WIDTH)
                 product_step(n_row, from, i + k, panel, low, high);
         }

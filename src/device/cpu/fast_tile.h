@@ -27,13 +27,14 @@ void adn_tile_product(size_t n_row, const float *x, const size_t *offset, const 
                       size_t n_tap, size_t n_in, const float *panel, const float *bias, float *dst,
                       size_t stride);
 
-/* Memory that is read soon: for each AHEAD_STEPS of its sums a product fetches n cache lines,
- * `stride` floats apart, and goes on by `move` floats. A hint: it may run past what is there. */
+/* Memory that is read soon: for each AHEAD_STEPS of its sums a product fetches n cache lines more,
+ * from line `first` on. Lines lie in squares of TILE_WIDTH x TILE_WIDTH floats, `stride` floats
+ * apart. A hint: it may run past what is there. */
 typedef struct adn_ahead {
     const float *at;
-    size_t n, stride, move;
+    size_t first, n, stride;
 } adn_ahead;
-enum { AHEAD_STEPS = 64 };
+enum { AHEAD_STEPS = 64, SQUARE_LINES = TILE_WIDTH * TILE_WIDTH / FAST_LINE };
 
 /* The same with one tap of 0, and fetches. */
 void adn_tile_product_ahead(size_t n_row, const float *x, const size_t *offset, size_t n_in,
