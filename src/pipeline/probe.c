@@ -260,7 +260,8 @@ static void weigh(probe *p)
 
     for (int i = 0; i < adn_net_n_tensor(net); i++) {
         const adn_tensor *t = adn_net_tensor(net, i);
-        if (!t->is_stat) p->cost[part_of(p, t->name)].state_bytes += 3 * item * (double)t->count;
+        double bytes = t->layout != NULL ? (double)t->layout->bytes : item * (double)t->count;
+        if (!t->is_stat) p->cost[part_of(p, t->name)].state_bytes += 3 * bytes;
     }
     adn_net_ops(net, add_bytes, p);
 }

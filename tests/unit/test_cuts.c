@@ -115,10 +115,11 @@ START_TEST(memory_is_what_lies_at_the_same_time)
 }
 END_TEST
 
-/* Of each block on its own, as `cuts` makes them, beside the sum of what its parts were weighed. */
-static void check_bytes(const adn_unit_cost *units, world *w, const char *cuts)
+/* Of each block on its own, as `cuts` makes them, beside the sum of what its parts were weighed;
+ * with teams of the size that was measured. */
+static void check_bytes(const adn_unit_cost *units, world *w, const char *cuts, const char *blocks)
 {
-    const char *const overrides[] = {cuts, "data.batch=32", NULL};
+    const char *const overrides[] = {cuts, blocks, "data.batch=32", NULL};
     adn_config *conf = tiny_config(config, overrides);
     tiny_run t;
 
@@ -141,8 +142,13 @@ static void check_bytes(const adn_unit_cost *units, world *w, const char *cuts)
 
 START_TEST(what_units_were_weighed_is_about_what_their_blocks_take)
 {
-    static const char *const cuts[] = {"model.cuts=[]", "model.cuts=[2]", "model.cuts=[1,3]",
-                                       "model.cuts=every"};
+    static const struct {
+        const char *cuts, *blocks;
+    } cases[] = {
+        {"model.cuts=[]", "blocks=[{threads: 1}]"},
+        {"model.cuts=[2]", "blocks=[{threads: 1}, {threads: 1}]"},
+        {"model.cuts=[1,3]", "blocks=[{threads: 1}, {threads: 1}, {threads: 1}]"},
+        {"model.cuts=every", "blocks=[{threads: 1}, {threads: 1}, {threads: 1}, {threads: 1}]"}};
     const char *const overrides[] = {"model.cuts=every", "data.batch=32", NULL};
     world w = make(overrides);
     adn_unit_cost units[4] = {0};
@@ -160,7 +166,8 @@ START_TEST(what_units_were_weighed_is_about_what_their_blocks_take)
     /* heads behind 8 and 16 channels */
     ck_assert(units[0].head.state_bytes < units[1].head.state_bytes);
     ck_assert(units[1].head.state_bytes == units[2].head.state_bytes);
-    for (size_t i = 0; i < ADN_COUNT(cuts); i++) check_bytes(units, &w, cuts[i]);
+    for (size_t i = 0; i < ADN_COUNT(cases); i++)
+        check_bytes(units, &w, cases[i].cuts, cases[i].blocks);
     clear(&w);
 }
 END_TEST
