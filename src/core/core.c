@@ -55,8 +55,9 @@ enum {
 };
 
 /* Large memory is walked in strides over many pages: huge ones spare the processor's page tables.
- * It must be new, then: pages that were touched before stay small. glibc would take what was freed
- * once, after the first large piece that was. Refused, it is as well. */
+ * Only memory that was never touched gets them, so it is mapped anew each time; glibc of itself
+ * raises that threshold when a large piece is freed, and takes the next one from the heap. Where
+ * huge pages are refused, small ones do. */
 static void *alloc_large(size_t bytes)
 {
 #ifdef M_MMAP_THRESHOLD
