@@ -235,6 +235,11 @@ typedef struct adn_device_ops {
     void (*close)(adn_device *dev);
     adn_status (*alloc)(adn_device *dev, size_t bytes, void **out); /* 64-byte aligned, zeroed */
     void (*release)(adn_device *dev, void *p);
+    /* Host memory that uploads and downloads reach without the host's help (pinned, for a GPU).
+     * Aligned and zeroed likewise. */
+    adn_status (*host_alloc)(adn_device *dev, size_t bytes, void **out);
+    void (*host_release)(adn_device *dev, void *p);
+    size_t (*memory_free)(adn_device *dev); /* bytes that alloc may still give; SIZE_MAX: unknown */
 
     adn_status (*queue_create)(adn_device *dev, const adn_queue_conf *conf, adn_queue **out);
     void (*queue_destroy)(adn_queue *q); /* after all that was enqueued */
@@ -243,7 +248,7 @@ typedef struct adn_device_ops {
     adn_status (*queue_profile)(adn_queue *q, adn_profile *out); /* syncs */
     adn_status (*queue_rates)(adn_queue *q, adn_rates *out);     /* measures, about a second */
 
-    adn_status (*event_create)(adn_device *dev, adn_event **out);
+    adn_status (*event_create)(adn_device *dev, adn_event **out); /* queues of dev record it */
     void (*event_destroy)(adn_event *e);
     adn_status (*event_record)(adn_queue *q, adn_event *e); /* happens when the queue gets there */
     adn_status (*event_wait)(
@@ -252,9 +257,10 @@ typedef struct adn_device_ops {
     bool (*event_query)(
         const adn_event *e); /* latest record happened, or there is none; orders nothing */
 
-    adn_status (*upload)(adn_queue *q, void *dst, const void *src,
-                         size_t bytes); /* src: host, kept until done */
-    adn_status (*download)(adn_queue *q, void *dst, const void *src, size_t bytes); /* dst: host */
+    /* dst and src may lie on other devices of the same kind, too. upload, download: src, dst are
+     * the host's, kept until done. */
+    adn_status (*upload)(adn_queue *q, void *dst, const void *src, size_t bytes);
+    adn_status (*download)(adn_queue *q, void *dst, const void *src, size_t bytes);
     adn_status (*copy)(adn_queue *q, void *dst, const void *src, size_t bytes);
     adn_status (*fill)(adn_queue *q, void *dst, int byte, size_t bytes);
 

@@ -49,6 +49,22 @@ static void faulty_release(adn_device *dev, void *p)
     inner_ops(dev)->release(((faulty *)dev)->inner, p);
 }
 
+static adn_status faulty_host_alloc(adn_device *dev, size_t bytes, void **out)
+{
+    ENTER(dev, "host_alloc");
+    return inner_ops(dev)->host_alloc(((faulty *)dev)->inner, bytes, out);
+}
+
+static void faulty_host_release(adn_device *dev, void *p)
+{
+    inner_ops(dev)->host_release(((faulty *)dev)->inner, p);
+}
+
+static size_t faulty_memory_free(adn_device *dev)
+{
+    return inner_ops(dev)->memory_free(((faulty *)dev)->inner);
+}
+
 static adn_status faulty_queue_create(adn_device *dev, const adn_queue_conf *conf, adn_queue **out)
 {
     ENTER(dev, "queue_create");
@@ -192,6 +208,9 @@ static const adn_device_ops faulty_ops = {
     .close = faulty_close,
     .alloc = faulty_alloc,
     .release = faulty_release,
+    .host_alloc = faulty_host_alloc,
+    .host_release = faulty_host_release,
+    .memory_free = faulty_memory_free,
     .queue_create = faulty_queue_create,
     .queue_destroy = faulty_queue_destroy,
     .queue_sync = faulty_queue_sync,

@@ -50,7 +50,7 @@ static adn_status wait_own(adn_edge *e, adn_event *own)
 {
     if (e->clock != NULL) return ADN_AGAIN;
     unlock(e);
-    adn_status st = e->dev->ops->event_sync(own);
+    adn_status st = own->dev->ops->event_sync(own);
     pthread_mutex_lock(&e->lock);
     return st;
 }
@@ -100,7 +100,7 @@ adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot *
     unlock(e);
     if (st != ADN_OK) return st;
     adn_slot *s = a.verb == ADN_RING_GO ? &l->slots[a.slot] : NULL;
-    if (s != NULL) st = e->dev->ops->event_wait(q, s->read);
+    if (s != NULL) st = s->read->dev->ops->event_wait(q, s->read);
     if (st == ADN_OK) *out = s;
     return st;
 }
@@ -191,7 +191,7 @@ adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **ou
     if (e->is_aborted && st != ADN_DEVICE) st = ADN_STOPPED;
     st = adn_edge_answer(e, lane, ADN_SIDE_CONSUMER, st);
     unlock(e);
-    if (st == ADN_OK && s != NULL) st = e->dev->ops->event_wait(q, s->written);
+    if (st == ADN_OK && s != NULL) st = s->written->dev->ops->event_wait(q, s->written);
     if (st == ADN_OK) *out = s;
     return st;
 }

@@ -51,6 +51,7 @@ typedef enum adn_side { ADN_SIDE_PRODUCER, ADN_SIDE_CONSUMER, ADN_N_SIDE } adn_s
 typedef struct adn_edge adn_edge;
 typedef struct adn_edge_conf {
     adn_device *dev;        /* borrowed: the consumer's */
+    adn_device *from;       /* borrowed: the producer's, of the same kind; NULL: dev */
     int n_slot[ADN_N_LANE]; /* M; policies that re-read have spares beside */
     adn_replay_conf replay; /* of the training lane; zeroed: fifo */
     adn_shape shape;        /* of a full slot, n included */

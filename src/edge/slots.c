@@ -33,7 +33,7 @@ static adn_status slot_create(const adn_edge_conf *conf, adn_lane lane, adn_slot
     ADN_TRY(st, ops->alloc(conf->dev, x_bytes(conf), &s->x), done);
     ADN_TRY(st, ops->alloc(conf->dev, (size_t)conf->shape.n * sizeof(adn_label), &labels), done);
     s->labels = labels;
-    ADN_TRY(st, ops->event_create(conf->dev, &s->written), done);
+    ADN_TRY(st, ops->event_create(conf->from != NULL ? conf->from : conf->dev, &s->written), done);
     ADN_TRY(st, ops->event_create(conf->dev, &s->read), done);
     s->samples = adn_alloc((size_t)conf->shape.n * sizeof(uint32_t));
     if (s->samples == NULL) st = ADN_FAIL(ADN_NOMEM, "edge: no memory for a slot");

@@ -66,7 +66,8 @@ typedef struct adn_worker { /* a stage's hand */
 struct adn_run {
     adn_run_conf conf;
     const adn_plan *plan;
-    adn_device *dev;
+    adn_device **devs;      /* [n_block] */
+    adn_device *dev;        /* block 0's: the source uploads there */
     adn_queue *queue;       /* the virtual schedule: one for all; else NULL */
     const adn_clock *clock; /* the virtual schedule's; else NULL */
     struct adn_virtual *virtual;

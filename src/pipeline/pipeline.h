@@ -80,7 +80,7 @@ adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q)
  * longer where the cores have more to do. 0: not known, or blocks run one after another. */
 double adn_plan_predict(const adn_plan *p, int n_core, int *slowest);
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev,
-                            int edge); /* edge j leads into block j */
+                            int edge); /* edge j leads into block j, on dev */
 /* Refuses edges whose slots do not fit into so many free bytes, before they are made: the system
  * would give the memory and kill the process that fills it. */
 adn_status adn_plan_fits(const adn_plan *p, size_t free_bytes) ADN_MUST_USE;
@@ -93,7 +93,8 @@ typedef struct adn_saver adn_saver;
 typedef struct adn_run_conf {
     const adn_plan *plan;          /* borrowed */
     const adn_dataset_pair *data;  /* borrowed */
-    adn_device *dev;               /* borrowed */
+    adn_device *dev;               /* borrowed: of all blocks, unless devs says more */
+    adn_device *const *devs;       /* borrowed [n_block], of one kind; NULL: dev for each. Copied */
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
     bool (*must_stop)(void *user); /* asked between source steps; NULL: never */

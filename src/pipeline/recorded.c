@@ -37,7 +37,7 @@ static adn_status replay_stage(adn_run *r, const adn_order_step *step)
         out =
             j + 1 < r->plan->n_block ? adn_edge_slot(r->edges[j + 1], lane, step->out_slot) : NULL;
         if (out == NULL) return no_such(step, "behind it", step->out_slot);
-        ADN_TRY(st, r->dev->ops->event_wait(q, out->read), done);
+        ADN_TRY(st, r->dev->ops->event_wait(adn_stage_out_queue(r->stages[j]), out->read), done);
     }
     ADN_TRY(st, r->dev->ops->event_wait(q, in->written), done);
     st = adn_stage_step(r->stages[j], in, out, (adn_stage_act)step->act);

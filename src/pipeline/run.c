@@ -11,9 +11,10 @@ static adn_status create_stage(adn_run *r, int j)
     const adn_config *conf = p->conf;
     adn_stage_conf c = {.block = j,
                         .spec = &p->blocks[j].spec,
-                        .dev = r->dev,
+                        .dev = r->devs[j],
                         .queue = p->blocks[j].queue,
                         .shared = r->queue,
+                        .emits_across = j + 1 < p->n_block && r->devs[j + 1] != r->devs[j],
                         .type = p->type,
                         .n_batches = p->n_batches,
                         .conv = conf->model.conv,
@@ -35,8 +36,9 @@ static adn_status create_stage(adn_run *r, int j)
 
 static adn_status create_edge(adn_run *r, int j)
 {
-    adn_edge_conf edge = adn_plan_edge(r->plan, r->dev, j);
+    adn_edge_conf edge = adn_plan_edge(r->plan, r->devs[j], j);
 
+    if (j > 0) edge.from = r->devs[j - 1];
     edge.clock = r->clock;
     edge.bells[ADN_SIDE_PRODUCER] = j > 0 ? &r->workers[j - 1].bell : &r->source.bell;
     edge.bells[ADN_SIDE_CONSUMER] = &r->workers[j].bell;
@@ -55,15 +57,18 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
     adn_bell_init(&r->source.bell);
     r->conf = *conf;
     r->plan = conf->plan;
-    r->dev = conf->dev;
     r->is_async = conf->plan->conf->mode == ADN_MODE_ASYNC;
+    r->devs = adn_alloc((size_t)n * sizeof(adn_device *));
     r->stages = adn_alloc((size_t)n * sizeof(adn_stage *));
     r->edges = adn_alloc((size_t)n * sizeof(adn_edge *));
     r->workers = adn_alloc((size_t)n * sizeof(adn_worker));
-    if (r->stages == NULL || r->edges == NULL || r->workers == NULL) {
+    if (r->devs == NULL || r->stages == NULL || r->edges == NULL || r->workers == NULL) {
         st = ADN_FAIL(ADN_NOMEM, "run: no memory");
         goto fail;
     }
+    for (int j = 0; j < n; j++) r->devs[j] = conf->devs != NULL ? conf->devs[j] : conf->dev;
+    r->dev = r->devs[0];
+    r->conf.devs = NULL; /* the caller's */
     for (int j = 0; j < n; j++) {
         r->workers[j] = (adn_worker){.run = r, .block = j, .seen_s = NAN};
         adn_bell_init(&r->workers[j].bell);
@@ -98,6 +103,7 @@ void adn_run_destroy(adn_run *r)
     for (int j = 0; r->workers != NULL && j < r->plan->n_block; j++)
         if (r->workers[j].run != NULL) adn_bell_clear(&r->workers[j].bell);
     adn_bell_clear(&r->source.bell);
+    adn_free(r->devs);
     adn_free(r->stages);
     adn_free(r->edges);
     adn_free(r->workers);

@@ -7,16 +7,21 @@
 
 #include <string.h>
 
-static adn_status staging_create(adn_run *r, struct staging *g)
+static adn_status staging_create(adn_device *dev, const adn_plan *p, struct staging *g)
 {
-    const adn_plan *p = r->plan;
+    const adn_device_ops *ops = dev->ops;
+    void *pixels = NULL, *labels = NULL;
+    adn_status st;
 
-    g->pixels = adn_alloc(adn_shape_count(p->image));
-    g->labels = adn_alloc((size_t)p->batch * sizeof(*g->labels));
+    ADN_TRY(st, ops->host_alloc(dev, adn_shape_count(p->image), &pixels), done);
+    g->pixels = pixels;
+    ADN_TRY(st, ops->host_alloc(dev, (size_t)p->batch * sizeof(*g->labels), &labels), done);
+    g->labels = labels;
     g->classes = adn_alloc((size_t)p->batch * sizeof(*g->classes));
-    if (g->pixels == NULL || g->labels == NULL || g->classes == NULL)
-        return ADN_FAIL(ADN_NOMEM, "loader: no memory for a batch");
-    return r->dev->ops->event_create(r->dev, &g->free);
+    if (g->classes == NULL) return ADN_FAIL(ADN_NOMEM, "loader: no memory for a batch");
+    st = ops->event_create(dev, &g->free);
+done:
+    return st;
 }
 
 adn_status adn_source_create(adn_run *r, adn_source *s)
@@ -29,7 +34,7 @@ adn_status adn_source_create(adn_run *r, adn_source *s)
     if (r->queue == NULL)
         ADN_TRY(st, r->dev->ops->queue_create(r->dev, &queue, &s->own_queue), done);
     s->queue = r->queue != NULL ? r->queue : s->own_queue;
-    for (int k = 0; k < 2; k++) ADN_TRY(st, staging_create(r, &s->staging[k]), done);
+    for (int k = 0; k < 2; k++) ADN_TRY(st, staging_create(r->dev, r->plan, &s->staging[k]), done);
     st = adn_source_seek(s, 0);
 done:
     return st;
@@ -43,8 +48,8 @@ void adn_source_clear(adn_source *s)
     adn_loader_destroy(s->test);
     if (s->own_queue != NULL) ops->queue_destroy(s->own_queue);
     for (int k = 0; k < 2; k++) {
-        adn_free(s->staging[k].pixels);
-        adn_free(s->staging[k].labels);
+        if (s->staging[k].pixels != NULL) ops->host_release(s->run->dev, s->staging[k].pixels);
+        if (s->staging[k].labels != NULL) ops->host_release(s->run->dev, s->staging[k].labels);
         adn_free(s->staging[k].classes);
         ops->event_destroy(s->staging[k].free);
     }

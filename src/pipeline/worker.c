@@ -37,6 +37,11 @@ static adn_queue *queue_of(const adn_worker *w)
     return adn_stage_queue(stage_of(w));
 }
 
+static adn_queue *out_queue_of(const adn_worker *w)
+{
+    return adn_stage_out_queue(stage_of(w));
+}
+
 /* greedy: behind the block that learns everything is closed; before it blocks only run forward. */
 static bool learns(const adn_worker *w, int learner)
 {
@@ -71,7 +76,8 @@ adn_status adn_worker_test(adn_worker *w)
         ADN_TRY(st, adn_edge_take(in_edge(w), ADN_LANE_TEST, queue_of(w), &w->test_in), done);
     adn_slot *in = w->test_in;
     bool emits = out_edge(w) != NULL && passes_on(w, in->learner);
-    if (emits) ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TEST, queue_of(w), &out), done);
+    if (emits)
+        ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TEST, out_queue_of(w), &out), done);
     adn_stage_act act = learns(w, in->learner) ? ADN_ACT_TEST : ADN_ACT_FORWARD;
     record(w, in, out, (int)act);
     ADN_TRY(st, adn_stage_step(stage_of(w), in, out, act), done);
@@ -120,7 +126,7 @@ double adn_worker_idle(adn_worker *w)
     adn_profile p;
 
     if (w->run->virtual != NULL) return NAN; /* one queue for all, and no real time */
-    return w->run->dev->ops->queue_profile(queue_of(w), &p) == ADN_OK ? p.wait_s : NAN;
+    return queue_of(w)->dev->ops->queue_profile(queue_of(w), &p) == ADN_OK ? p.wait_s : NAN;
 }
 
 void adn_worker_open(adn_worker *w)
@@ -235,7 +241,7 @@ adn_status adn_worker_begin(adn_worker *w)
         if (st != ADN_OK) return st;
     }
     if (emits(w))
-        ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TRAIN, queue_of(w), &w->out), done);
+        ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TRAIN, out_queue_of(w), &w->out), done);
     jitter(w);
     if (w->run->conf.before_step != NULL) w->run->conf.before_step(w->run->conf.user, w->block);
     record(w, w->in, w->out, (int)act_on(w));

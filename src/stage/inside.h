@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "optim/optim.h"
+#include "stage/carry.h"
 #include "stage/fresh.h"
 #include "stage/stage.h"
 
@@ -43,6 +44,7 @@ struct adn_stage {
     int block;
     adn_device *dev;
     adn_queue *queue, *own_queue; /* own_queue NULL: it is shared */
+    adn_carry *carry;             /* NULL: slots that it emits into are on its own device */
     adn_net *net;
     adn_optim *optim;
     const adn_optim_conf *optim_conf;
@@ -61,7 +63,7 @@ struct adn_stage {
     adn_fresh fresh;
     adn_loss_result *results; /* device memory [N_RESULT] */
     int32_t *halt;            /* device memory */
-    adn_loss_result host[N_RESULT];
+    adn_loss_result *host;    /* the same, brought to the host */
     adn_event *done[N_RESULT];
     adn_pending pending[N_RESULT];
     uint64_t n_enqueued, n_settled;

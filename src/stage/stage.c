@@ -9,6 +9,18 @@ void adn_row_open(adn_open_row *row, int epoch)
     *row = (adn_open_row){.epoch = epoch, .test_loss = NAN, .test_top1 = NAN};
 }
 
+static adn_status create_carry(adn_stage *s, const adn_stage_conf *conf)
+{
+    adn_shape emits;
+    adn_queue_conf queue = conf->queue;
+    adn_status st = adn_net_spec_emits(conf->spec, &emits);
+
+    if (st != ADN_OK) return st;
+    emits.n = 1;
+    return adn_carry_create(conf->dev, &queue, adn_shape_count(emits) * adn_type_bytes(conf->type),
+                            conf->batches[0].n, &s->carry);
+}
+
 adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
 {
     adn_status st = ADN_NOMEM;
@@ -48,11 +60,14 @@ adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
             adn_optim_create(s->queue, adn_param_type(conf->type), n_param, n_decay, conf->optim,
                              &s->optim),
             fail);
-    void *results = NULL, *halt = NULL;
+    if (conf->emits_across) ADN_TRY(st, create_carry(s, conf), fail);
+    void *results = NULL, *halt = NULL, *host = NULL;
     ADN_TRY(st, ops->alloc(conf->dev, N_RESULT * sizeof(*s->results), &results), fail);
     s->results = results;
     ADN_TRY(st, ops->alloc(conf->dev, sizeof(*s->halt), &halt), fail);
     s->halt = halt;
+    ADN_TRY(st, ops->host_alloc(conf->dev, N_RESULT * sizeof(*s->host), &host), fail);
+    s->host = host;
     for (int i = 0; i < N_RESULT; i++) ADN_TRY(st, ops->event_create(conf->dev, &s->done[i]), fail);
     ADN_TRY(st, adn_net_init(s->net, conf->init, conf->seed), fail);
     *out = s;
@@ -68,11 +83,13 @@ void adn_stage_destroy(adn_stage *s)
     const adn_device_ops *ops = s->dev->ops;
     if (s->queue != NULL && ops->queue_sync(s->queue) != ADN_OK)
         adn_debug("block %d: its queue had failed", s->block);
+    adn_carry_destroy(s->carry);
     adn_optim_destroy(s->optim);
     adn_net_destroy(s->net);
     for (int i = 0; i < N_RESULT; i++) ops->event_destroy(s->done[i]);
     if (s->results != NULL) ops->release(s->dev, s->results);
     if (s->halt != NULL) ops->release(s->dev, s->halt);
+    if (s->host != NULL) ops->host_release(s->dev, s->host);
     if (s->own_queue != NULL) ops->queue_destroy(s->own_queue);
     pthread_mutex_destroy(&s->lock);
     adn_free(s);
@@ -246,10 +263,16 @@ static adn_status update(adn_stage *s, int n, double *out_lr)
                           s->halt);
 }
 
-static adn_status emit_rest(adn_stage *s, const adn_slot *in, adn_slot *out)
+static adn_status send(adn_stage *s, const adn_slot *in, adn_slot *out)
 {
+    if (s->carry != NULL) return adn_carry_send(s->carry, s->queue, in, out);
     adn_status st = s->dev->ops->copy(s->queue, out->labels, in->labels,
                                       (size_t)in->n_valid * sizeof(*in->labels));
+    return st == ADN_OK ? s->dev->ops->event_record(s->queue, out->written) : st;
+}
+
+static adn_status emit_rest(adn_stage *s, const adn_slot *in, adn_slot *out)
+{
     memcpy(out->samples, in->samples, (size_t)in->n_valid * sizeof(*in->samples));
     out->n_valid = in->n_valid;
     out->step = in->step;
@@ -258,7 +281,7 @@ static adn_status emit_rest(adn_stage *s, const adn_slot *in, adn_slot *out)
     out->learner = in->learner;
     out->n_test = in->n_test;
     out->is_last_test = in->is_last_test;
-    return st == ADN_OK ? s->dev->ops->event_record(s->queue, out->written) : st;
+    return send(s, in, out);
 }
 
 bool adn_stage_is_fresh(const adn_stage *s, const adn_slot *in)
@@ -300,6 +323,8 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
 
     while (s->n_enqueued - s->n_settled >= RUN_AHEAD) ADN_TRY(st, settle(s), done);
     p.enqueued_s = adn_clock_now(s->clock);
+    if (out != NULL && s->carry != NULL)
+        ADN_TRY(st, adn_carry_begin(s->carry, s->queue, &io.emit), done);
     ADN_TRY(st, adn_net_fwd(s->net, n, learns, &io), done);
     if (out != NULL) ADN_TRY(st, emit_rest(s, in, out), done);
     if (act != ADN_ACT_FORWARD) {
@@ -352,6 +377,11 @@ adn_net *adn_stage_net(adn_stage *s)
 adn_queue *adn_stage_queue(adn_stage *s)
 {
     return s->queue;
+}
+
+adn_queue *adn_stage_out_queue(adn_stage *s)
+{
+    return s->carry != NULL ? adn_carry_queue(s->carry) : s->queue;
 }
 
 void *adn_stage_momenta(adn_stage *s)

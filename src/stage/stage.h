@@ -20,6 +20,7 @@ typedef struct adn_stage_conf {
     adn_device *dev;          /* borrowed */
     adn_queue_conf queue;
     adn_queue *shared; /* borrowed; NULL: a queue of its own, as `queue` says */
+    bool emits_across; /* its output goes to another device */
     adn_type type;
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the full training batch first */
     int n_batches;
@@ -86,6 +87,7 @@ adn_stage_view adn_stage_look(adn_stage *s);
 /* The net, for tests, plan and bench. */
 adn_net *adn_stage_net(adn_stage *s);
 adn_queue *adn_stage_queue(adn_stage *s);
+adn_queue *adn_stage_out_queue(adn_stage *s); /* which writes the slots that it emits into */
 void *adn_stage_momenta(adn_stage *s);
 /* Calls fn for each operation of a step of the full batch, in its order: the net's, then the
  * updates of "weights" and, where they are apart, of "weights, no decay". */

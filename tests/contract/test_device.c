@@ -20,6 +20,7 @@ START_TEST(every_required_entry_of_every_device_is_set)
         const adn_device_ops *o = all.one[i].dev->ops;
         ck_assert_str_eq(o->name, all.one[i].name);
         ck_assert(o->close != NULL && o->alloc != NULL && o->release != NULL);
+        ck_assert(o->host_alloc != NULL && o->host_release != NULL && o->memory_free != NULL);
         ck_assert(o->queue_create != NULL && o->queue_destroy != NULL && o->queue_sync != NULL);
         ck_assert(o->queue_profile != NULL && o->queue_rates != NULL);
         ck_assert(o->event_create != NULL && o->event_destroy != NULL && o->event_record != NULL);

@@ -171,7 +171,7 @@ static void read_twice(const char *overrides, bool moves)
     for (int k = 0; k < 3; k++) {
         adn_stage_act act = k < 2 ? ADN_ACT_LEARN : ADN_ACT_FORWARD;
         ck_assert_int_eq(adn_stage_is_fresh(s, slot), k == 0);
-        ck_assert_int_eq(x.t.dev->ops->event_wait(adn_stage_queue(s), slot->written), ADN_OK);
+        ck_assert_int_eq(x.t.devs[0]->ops->event_wait(adn_stage_queue(s), slot->written), ADN_OK);
         ck_assert_int_eq(adn_stage_step(s, slot, NULL, act), ADN_OK);
         ck_assert_int_eq(adn_stage_drain(s), ADN_OK);
         after[k] = hash_of_stats(net);

@@ -177,16 +177,18 @@ static void compare_rows(const loop *l, const tiny_rows *rows)
 
 /* 71 = 4 x 16 + 7: the last batch is short; test pass, save and short batch fall on one step. 37 =
  * 2 x 16 + 5. */
-static void compare(uint64_t jitter, const char *slots, const char *precision)
+static void compare(uint64_t jitter, const char *slots, const char *precision, int n_dev)
 {
     adn_dataset_pair data;
+    tiny_options o = {.jitter = jitter, .dir = adn_test_dir(), .n_dev = n_dev};
     const char *const overrides[] = {slots, precision, NULL};
     adn_config *conf = tiny_config(four_blocks, overrides);
     tiny_run t;
     loop l;
 
     tiny_data(&data, 71, 37, 12, 12, 3, 5);
-    tiny_open(&t, conf, &data, &(tiny_options){.jitter = jitter, .dir = adn_test_dir()});
+    for (int k = 0; k < n_dev; k++) ck_assert_int_eq(adn_cpu_open(&o.devs[k]), ADN_OK);
+    tiny_open(&t, conf, &data, &o);
     loop_open(&l, &t.plan, &data);
     for (int e = 1; e <= 3; e++) loop_epoch(&l, e);
     ck_assert_int_eq(adn_run_train(t.run), ADN_OK);
@@ -205,20 +207,29 @@ static void compare(uint64_t jitter, const char *slots, const char *precision)
 
 START_TEST(sync_equals_an_independent_loop_bit_for_bit)
 {
-    compare(0, "edge.slots=2", "precision=fp32");
+    compare(0, "edge.slots=2", "precision=fp32", 1);
 }
 END_TEST
 
 START_TEST(sync_over_bf16_equals_it_too)
 {
-    compare(9, "edge.slots=2", "precision=bf16");
+    compare(9, "edge.slots=2", "precision=bf16", 1);
 }
 END_TEST
 
 START_TEST(delays_in_queues_and_threads_change_no_bit)
 {
     for (uint64_t seed = 1; seed <= 4; seed++)
-        compare(seed, seed % 2 == 0 ? "edge.slots=1" : "edge.slots=3", "precision=fp32");
+        compare(seed, seed % 2 == 0 ? "edge.slots=1" : "edge.slots=3", "precision=fp32", 1);
+}
+END_TEST
+
+/* Each block's output is carried to the next device on a queue of its own. */
+START_TEST(blocks_on_several_devices_change_no_bit)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++)
+        compare(seed, seed % 2 == 0 ? "edge.slots=1" : "edge.slots=3", "precision=fp32",
+                seed % 2 == 0 ? 2 : 3);
 }
 END_TEST
 
@@ -254,6 +265,7 @@ int main(void)
     tcase_add_test(tc, sync_equals_an_independent_loop_bit_for_bit);
     tcase_add_test(tc, sync_over_bf16_equals_it_too);
     tcase_add_test(tc, delays_in_queues_and_threads_change_no_bit);
+    tcase_add_test(tc, blocks_on_several_devices_change_no_bit);
     tcase_add_test(tc, the_net_learns);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);

@@ -129,14 +129,18 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
 {
     *t = (tiny_run){.stop_at = o->stop_at,
                     .first_step = o->load_step,
-                    .dev = o->dev,
+                    .n_dev = ADN_MAX(1, o->n_dev),
                     .before_step = o->before_step,
                     .user = o->user};
+    adn_device *devs[ADN_MAX_BLOCKS];
+
+    memcpy(t->devs, o->devs, sizeof(t->devs));
     ADN_ASSERT(adn_plan_create(conf, data, &t->plan) == ADN_OK);
-    if (t->dev == NULL) ADN_ASSERT(adn_cpu_open(&t->dev) == ADN_OK);
+    if (o->n_dev == 0) ADN_ASSERT(adn_cpu_open(&t->devs[0]) == ADN_OK);
+    for (int j = 0; j < t->plan.n_block; j++) devs[j] = t->devs[j % t->n_dev];
     adn_run_conf rc = {.plan = &t->plan,
                        .data = data,
-                       .dev = t->dev,
+                       .devs = devs,
                        .jitter = o->jitter,
                        .must_stop = must_stop,
                        .before_step = o->before_step != NULL ? before_step : NULL,
@@ -153,7 +157,7 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
 void tiny_close(tiny_run *t)
 {
     adn_run_destroy(t->run);
-    t->dev->ops->close(t->dev);
+    for (int k = 0; k < t->n_dev; k++) t->devs[k]->ops->close(t->devs[k]);
     adn_plan_clear_all(&t->plan);
 }
 

@@ -29,9 +29,11 @@ typedef struct tiny_edge_rows {
     int n;
 } tiny_edge_rows;
 
-typedef struct tiny_run { /* a plan, a device and a pipeline on them */
+enum { TINY_DEVICES = 4 };
+typedef struct tiny_run { /* a plan, devices and a pipeline on them */
     adn_plan plan;
-    adn_device *dev;
+    adn_device *devs[TINY_DEVICES];
+    int n_dev;
     adn_run *run;
     tiny_rows rows;
     tiny_edge_rows edge_rows;
@@ -49,7 +51,8 @@ typedef struct tiny_options {
     const char *load;      /* a checkpoint folder to start from; NULL: none */
     int64_t load_step;
     int64_t stop_at;
-    adn_device *dev;                            /* taken; NULL: the cpu device */
+    adn_device *devs[TINY_DEVICES]; /* taken: block j is on the j-th of them, by turns */
+    int n_dev;                      /* 0: the cpu device, which the run opens */
     void (*before_step)(void *user, int block); /* as in adn_run_conf; NULL: nothing */
     void *user;                                 /* its */
 } tiny_options;

@@ -1,6 +1,8 @@
 /* The cpu device's table. */
 #include "device/cpu/cpu.h"
 
+#include "core/memory.h"
+
 static void cpu_close(adn_device *dev)
 {
     adn_free(dev);
@@ -19,6 +21,12 @@ static void cpu_release(adn_device *dev, void *p)
 {
     (void)dev;
     adn_free(p);
+}
+
+static size_t cpu_memory_free(adn_device *dev)
+{
+    (void)dev;
+    return adn_memory_free();
 }
 
 static void layout_destroy(adn_layout *layout)
@@ -151,6 +159,9 @@ static const adn_device_ops cpu_ops = {
     .close = cpu_close,
     .alloc = cpu_alloc,
     .release = cpu_release,
+    .host_alloc = cpu_alloc,
+    .host_release = cpu_release,
+    .memory_free = cpu_memory_free,
     .queue_create = adn_cpu_queue_create,
     .queue_destroy = adn_cpu_queue_destroy,
     .queue_sync = adn_cpu_queue_sync,

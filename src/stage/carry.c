@@ -1,0 +1,96 @@
+/* Emitting to another device. */
+#include "stage/carry.h"
+
+enum { N_PLACE = 2 };
+
+struct adn_carry {
+    adn_device *dev;
+    adn_queue *queue;
+    size_t sample_bytes;
+    struct place {
+        void *x;
+        adn_label *labels;
+        adn_event *filled, *free; /* by the stage's queue; by the carry's */
+    } places[N_PLACE];
+    int turn;
+};
+
+static adn_status place_create(adn_carry *c, int n, struct place *p)
+{
+    const adn_device_ops *ops = c->dev->ops;
+    adn_status st;
+    void *labels = NULL;
+
+    ADN_TRY(st, ops->alloc(c->dev, (size_t)n * c->sample_bytes, &p->x), done);
+    ADN_TRY(st, ops->alloc(c->dev, (size_t)n * sizeof(*p->labels), &labels), done);
+    p->labels = labels;
+    ADN_TRY(st, ops->event_create(c->dev, &p->filled), done);
+    st = ops->event_create(c->dev, &p->free);
+done:
+    return st;
+}
+
+adn_status adn_carry_create(adn_device *dev, const adn_queue_conf *queue, size_t sample_bytes,
+                            int n, adn_carry **out)
+{
+    adn_status st;
+    adn_carry *c = adn_alloc(sizeof(*c));
+
+    if (c == NULL) return ADN_FAIL(ADN_NOMEM, "stage: no memory");
+    c->dev = dev;
+    c->sample_bytes = sample_bytes;
+    ADN_TRY(st, dev->ops->queue_create(dev, queue, &c->queue), fail);
+    for (int k = 0; k < N_PLACE; k++) ADN_TRY(st, place_create(c, n, &c->places[k]), fail);
+    *out = c;
+    return ADN_OK;
+fail:
+    adn_carry_destroy(c);
+    return st;
+}
+
+void adn_carry_destroy(adn_carry *c)
+{
+    if (c == NULL) return;
+    const adn_device_ops *ops = c->dev->ops;
+    if (c->queue != NULL) ops->queue_destroy(c->queue);
+    for (int k = 0; k < N_PLACE; k++) {
+        if (c->places[k].x != NULL) ops->release(c->dev, c->places[k].x);
+        if (c->places[k].labels != NULL) ops->release(c->dev, c->places[k].labels);
+        ops->event_destroy(c->places[k].filled);
+        ops->event_destroy(c->places[k].free);
+    }
+    adn_free(c);
+}
+
+adn_queue *adn_carry_queue(adn_carry *c)
+{
+    return c->queue;
+}
+
+adn_status adn_carry_begin(adn_carry *c, adn_queue *q, void **out_x)
+{
+    struct place *p = &c->places[c->turn];
+    adn_status st = c->dev->ops->event_wait(q, p->free);
+
+    if (st == ADN_OK) *out_x = p->x;
+    return st;
+}
+
+adn_status adn_carry_send(adn_carry *c, adn_queue *q, const adn_slot *in, adn_slot *out)
+{
+    const adn_device_ops *ops = c->dev->ops;
+    struct place *p = &c->places[c->turn];
+    size_t n = (size_t)in->n_valid;
+    adn_status st;
+
+    c->turn = (c->turn + 1) % N_PLACE;
+    ADN_TRY(st, ops->copy(q, p->labels, in->labels, n * sizeof(*p->labels)), done);
+    ADN_TRY(st, ops->event_record(q, p->filled), done);
+    ADN_TRY(st, ops->event_wait(c->queue, p->filled), done);
+    ADN_TRY(st, ops->copy(c->queue, out->x, p->x, n * c->sample_bytes), done);
+    ADN_TRY(st, ops->copy(c->queue, out->labels, p->labels, n * sizeof(*p->labels)), done);
+    ADN_TRY(st, ops->event_record(c->queue, p->free), done);
+    st = ops->event_record(c->queue, out->written);
+done:
+    return st;
+}

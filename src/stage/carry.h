@@ -1,0 +1,24 @@
+/* How a stage's output reaches a slot on another device: it is emitted into memory of its own, in
+ * turn into two places, and copied on a queue of its own, so that the next step computes meanwhile.
+ * Private to src/stage. */
+#ifndef ADN_STAGE_CARRY_H
+#define ADN_STAGE_CARRY_H
+
+#include "edge/edge.h"
+
+typedef struct adn_carry adn_carry;
+
+/* sample_bytes: of a sample's output; n: samples of the largest batch. dev is borrowed. */
+adn_status adn_carry_create(adn_device *dev, const adn_queue_conf *queue, size_t sample_bytes,
+                            int n, adn_carry **out) ADN_MUST_USE;
+void adn_carry_destroy(adn_carry *c); /* waits for its copies; takes NULL */
+adn_queue *adn_carry_queue(adn_carry *c);
+
+/* Where the stage's queue q, which waits until the place is free, emits its next output. */
+adn_status adn_carry_begin(adn_carry *c, adn_queue *q, void **out_x) ADN_MUST_USE;
+/* q has emitted there: copies that and the labels of in, n_valid of them, into out, whose `written`
+ * is recorded. in's labels have been read when q gets on. */
+adn_status adn_carry_send(adn_carry *c, adn_queue *q, const adn_slot *in,
+                          adn_slot *out) ADN_MUST_USE;
+
+#endif
