@@ -8,6 +8,7 @@
 #include <cudnn.h>
 #include <stdatomic.h>
 
+#include "adn_kernels.h"
 #include "device/cuda.h"
 #include "device/device.h"
 
@@ -84,7 +85,10 @@ adn_status adn_cuda_queue_create(adn_device *dev, const adn_queue_conf *conf, ad
 void adn_cuda_queue_destroy(adn_queue *q);
 adn_status adn_cuda_queue_sync(adn_queue *q);
 adn_status adn_cuda_queue_profile(adn_queue *q, adn_profile *out);
-adn_status adn_cuda_queue_rates(adn_queue *q, adn_rates *out);
+adn_status adn_cuda_queue_rates(adn_queue *q, adn_rates *out); /* cuda_rates.c */
+/* Make the queue's handle of the library, the first time. */
+adn_status adn_cuda_queue_blas(cuda_queue *q);
+adn_status adn_cuda_queue_dnn(cuda_queue *q);
 adn_status adn_cuda_copy(adn_queue *q, void *dst, const void *src, size_t bytes);
 adn_status adn_cuda_fill(adn_queue *q, void *dst, int byte, size_t bytes);
 
@@ -101,6 +105,21 @@ adn_status adn_cuda_layout_create(adn_queue *q, const adn_op_desc *fwd, adn_layo
 void adn_cuda_layout_destroy(adn_layout *l);
 adn_status adn_cuda_param_import(adn_queue *q, const adn_layout *l, void *dst, const double *src);
 adn_status adn_cuda_param_export(adn_queue *q, const adn_layout *l, double *dst, const void *src);
+
+/* cuda_linear.c: c = op(a) op(b), all column-major and dense: [m, n] of [m, k] and [k, n]. */
+typedef struct cuda_product {
+    cublasOperation_t op_a, op_b;
+    int m, n, k;
+    adn_type factor, result; /* types of a and b, of c */
+} cuda_product;
+adn_status adn_cuda_multiply(cuda_queue *q, const cuda_product *p, const void *a, const void *b,
+                             void *c);
+
+/* Of activations. */
+static inline adn_k_type adn_cuda_k_type(adn_type t)
+{
+    return t == ADN_BF16 ? ADN_K_BF16 : ADN_K_F32;
+}
 
 /* Plans by kind: cuda_conv.c and cuda_linear.c by libraries, the rest by our kernels. */
 adn_status adn_cuda_plan_conv(cuda_op *op);

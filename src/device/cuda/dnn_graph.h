@@ -1,0 +1,64 @@
+/* cuDNN's graph API: tensors and operations make a graph; the first plan of the heuristics that
+ * suits runs it. Building stops at the first failure, which adn_dnn_plan_create then gives: no call
+ * between needs a check. Private to src/device/cuda. */
+#ifndef ADN_CUDA_DNN_GRAPH_H
+#define ADN_CUDA_DNN_GRAPH_H
+
+#include "device/cuda/cuda.h"
+
+/* Where a graph is planned: for the GPU of a handle, or for a model that is not here. */
+typedef struct dnn_target {
+    const cuda_device *gpu;         /* in messages */
+    cudnnHandle_t handle;           /* NULL: by props */
+    cudnnBackendDescriptor_t props; /* a finished DEVICEPROP */
+} dnn_target;
+
+enum { DNN_MAX_DESC = 24, DNN_MAX_TENSOR = 8 };
+typedef struct dnn_graph {
+    dnn_target target;
+    cudnnBackendDescriptor_t desc[DNN_MAX_DESC]; /* all that were made: plans refer to them */
+    int n_desc;
+    cudnnBackendDescriptor_t ops[4];
+    int n_op;
+    adn_status st; /* first failure */
+} dnn_graph;
+
+void adn_dnn_graph_init(dnn_graph *g, const dnn_target *target);
+void adn_dnn_graph_clear(dnn_graph *g);
+
+typedef struct dnn_tensor {
+    int64_t id; /* not 0; a plan's run binds memory by it */
+    adn_type type;
+    adn_shape shape; /* NHWC; a filter [o][h][w][i] is n = o, c = i */
+    bool is_virtual; /* between two operations alone */
+} dnn_tensor;
+cudnnBackendDescriptor_t adn_dnn_tensor(dnn_graph *g, const dnn_tensor *t);
+
+typedef enum dnn_conv_pass { DNN_CONV_FWD, DNN_CONV_GRAD_SRC, DNN_CONV_GRAD_WEIGHT } dnn_conv_pass;
+/* src, weight and dst stand for their gradients where the pass makes or reads those. Sums in fp32.
+ */
+void adn_dnn_conv(dnn_graph *g, dnn_conv_pass pass, int stride, int pad,
+                  cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weight,
+                  cudnnBackendDescriptor_t dst);
+/* dst = src in dst's type. */
+void adn_dnn_convert(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t dst);
+
+typedef struct dnn_plan {
+    cudnnBackendDescriptor_t plan;
+    size_t workspace_bytes;
+    int engine; /* cuDNN's number for it */
+} dnn_plan;
+
+/* What a plan may be. Plans that do not repeat their results to the bit are never taken. */
+typedef struct dnn_limits {
+    size_t workspace_bytes; /* 0: no limit */
+    bool no_tensor_core;    /* fp32 must not become TF32 */
+} dnn_limits;
+
+/* Takes the operations of g, which must outlive the plan. ADN_END: there is no such plan. */
+adn_status adn_dnn_plan_create(dnn_graph *g, const dnn_limits *limits, dnn_plan *out) ADN_MUST_USE;
+/* Enqueues it on the handle's stream; p[i] is the memory of tensor id[i]. */
+adn_status adn_dnn_plan_run(const dnn_graph *g, const dnn_plan *plan, const int64_t *id,
+                            void *const *p, int n, void *workspace) ADN_MUST_USE;
+
+#endif
