@@ -3,15 +3,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "device/cpu/cpu.h"
+#include "device/cuda.h"
 
-static void add(devices *all, const char *name, adn_device *dev)
+static void add(devices *all, const char *name, adn_device *dev, bool has_f64)
 {
     ADN_ASSERT(all->n < (int)ADN_COUNT(all->one));
     all->one[all->n].name = name;
     all->one[all->n].dev = dev;
-    all->one[all->n].has_f64 = true;
+    all->one[all->n].has_f64 = has_f64;
     for (int k = 0; k < DEVICE_QUEUES; k++) {
         adn_queue_conf conf = {.name = "test", .n_thread = k + 1};
         ADN_ASSERT(dev->ops->queue_create(dev, &conf, &all->one[all->n].queues[k]) == ADN_OK);
@@ -22,16 +24,20 @@ static void add(devices *all, const char *name, adn_device *dev)
 
 void devices_open(devices *all)
 {
-    const char *env = getenv("ADONIS_ISA");
+    const char *env = getenv("ADONIS_ISA"), *only = getenv("ADN_TEST_DEVICE");
+    bool has_cpu = only == NULL || strcmp(only, "cuda") != 0;
     char given[64];
 
     snprintf(given, sizeof(given), "%s", env == NULL ? "" : env);
     *all = (devices){0};
-    for (int k = 0; adn_cpu_isa_at(k) != NULL; k++) {
+    for (int k = 0; has_cpu && adn_cpu_isa_at(k) != NULL; k++) {
         adn_device *dev = NULL;
         setenv("ADONIS_ISA", adn_cpu_isa_at(k)->name, 1);
-        if (adn_cpu_open(&dev) == ADN_OK) add(all, "cpu", dev);
+        if (adn_cpu_open(&dev) == ADN_OK) add(all, "cpu", dev, true);
     }
+    adn_device *gpu = NULL;
+    if (adn_cuda_count(NULL) > 0 && adn_cuda_open(&(adn_cuda_conf){0}, &gpu) == ADN_OK)
+        add(all, "cuda", gpu, false);
     setenv("ADONIS_ISA", given, 1); /* empty: the best, as if there were none */
 }
 

@@ -1,11 +1,11 @@
-/* Every device that opens, the cpu device once for each processor that this one can run as; each
- * with queues of teams of one and of two. */
+/* Every device that opens: the cpu device once for each processor that this one can run as, and the
+ * first GPU; each with queues of teams of one and of two. ADN_TEST_DEVICE=cuda: GPUs alone. */
 #ifndef ADN_TEST_DEVICES_H
 #define ADN_TEST_DEVICES_H
 
 #include "device/device.h"
 
-enum { DEVICES = 4, DEVICE_QUEUES = 2 };
+enum { DEVICES = 5, DEVICE_QUEUES = 2 };
 
 typedef struct devices {
     struct {

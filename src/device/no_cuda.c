@@ -1,0 +1,16 @@
+/* What a program built without CUDA says of GPUs. */
+#include "device/cuda.h"
+
+static const char why_none[] = "this program was built without CUDA";
+
+int adn_cuda_count(const char **why)
+{
+    if (why != NULL) *why = why_none;
+    return 0;
+}
+
+adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out)
+{
+    (void)out;
+    return ADN_FAIL(ADN_DEVICE, "cuda:%d: %s", conf->ordinal, why_none);
+}
