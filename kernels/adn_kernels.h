@@ -93,6 +93,12 @@ enum { ADN_K_PIXEL_CHANNELS = 4 };
 cudaError_t adn_k_normalise(adn_k_type type, const unsigned char *src, void *dst, size_t n, int c,
                             const float *mean, const float *std, cudaStream_t stream);
 
+/* ---- rows.cu ---- */
+
+/* dst [rows, dst_c] from src [rows, src_c]: the channels that both have; the rest are zeros. */
+cudaError_t adn_k_fit_rows(adn_k_type type, const void *src, size_t src_c, void *dst, size_t dst_c,
+                           size_t rows, cudaStream_t stream);
+
 /* ---- pool.cu ---- */
 
 typedef enum adn_k_pool_kind {

@@ -235,7 +235,8 @@ START_TEST(an_operation_knows_its_multiply_adds_and_bytes)
 }
 END_TEST
 
-/* Of the 36 taps of 2x2 places 16 fall inside. ThreadSanitizer's builds have the loops alone. */
+/* Of the 36 taps of 2x2 places 16 fall inside. ThreadSanitizer's builds have the loops alone, and
+ * what cuDNN does it does not say. */
 START_TEST(taps_outside_a_small_map_cost_nothing)
 {
     adn_op_desc d = {.kind = ADN_OP_CONV_FWD, .src = {3, 2, 2, 20}, .dst = {3, 2, 2, 7}};
@@ -249,8 +250,8 @@ START_TEST(taps_outside_a_small_map_cost_nothing)
         ck_assert_int_eq(q->dev->ops->layout_create(q, &d, &l), ADN_OK);
         d.layout = l;
         ck_assert_int_eq(q->dev->ops->plan(q, &d, &op), ADN_OK);
-        bool is_loop = strcmp(op->algo, "loops") == 0;
-        ck_assert_double_eq(op->macs, (is_loop ? 36 : 16) * 3 * 20 * 7);
+        bool knows = strcmp(op->algo, "loops") != 0 && strcmp(op->algo, "cudnn") != 0;
+        ck_assert_double_eq(op->macs, (knows ? 16 : 36) * 3 * 20 * 7);
         adn_op_destroy(op);
         q->dev->ops->layout_destroy(l);
     }

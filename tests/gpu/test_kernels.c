@@ -69,7 +69,7 @@ static void pool_case(op_case c, int k, case_fn fn)
         int kernel = pools[i].kernel, stride = pools[i].stride;
         if (c.desc.src.h < kernel || c.desc.src.w < kernel) continue;
         if (pools[i].out_h > 2 * c.desc.src.h + 1) continue; /* sums past the tolerance's length */
-        if ((k + (int)i) % 3 != 0) continue; /* a third for each map and channels */
+        if ((k + (int)i) % 3 != 0) continue;                 /* a third for each map and channels */
         c.desc.u.pool.kind = pools[i].kind;
         c.desc.u.pool.kernel = kernel;
         c.desc.u.pool.stride = stride;

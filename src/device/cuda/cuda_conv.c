@@ -1,18 +1,25 @@
-/* Convolutions by cuDNN. Over bf16 a weight is narrowed into the workspace first, and its gradient
- * comes out in fp32: by the same graph where there is a plan for that, else in bf16 and widened
- * (three channels have none). Sums for a norm and a bias' gradient are our kernels'. */
+/* Convolutions by cuDNN. Over bf16 a weight is narrowed into the workspace first; its gradient
+ * comes out in fp32 by a conversion in the same graph, for which there are plans where channels
+ * come in eights: others are filled up in the workspace. A bias is added in the graph where there
+ * is a plan for that (before the sum is rounded to bf16), else by a kernel of ours, as are sums for
+ * a norm and a bias' gradient. */
 #include "device/cuda/dnn_graph.h"
 
 /* Tensors of the graphs. */
-enum { ID_SRC = 1, ID_WEIGHT, ID_DST, ID_WIDE };
+enum { ID_SRC = 1, ID_WEIGHT, ID_DST, ID_BIAS, ID_WIDE };
+enum { ALIGNMENT = 256, FULL_CHANNELS = 8 };
 
 typedef struct conv {
     dnn_graph graph;
     dnn_plan plan;
-    bool is_narrow; /* what the graph has for a weight is bf16, at the workspace's begin */
-    size_t n_weight;
-    size_t plan_at; /* in the workspace: cuDNN's; what our kernels want begins there, too */
-    size_t rows;    /* of dst */
+    size_t n_weight, taps; /* of the weight; of its kernel, for all dst channels */
+    size_t src_rows, rows; /* of src, of dst */
+    int src_c, dst_c;      /* channels in the graph: as they are, or filled up */
+    bool adds_bias;        /* the graph does */
+    /* Places in the workspace, in bytes. At 0: a narrowed weight, or the gradient of a filled up
+     * one. */
+    size_t src_at, dst_at; /* filled up src and gradient of dst */
+    size_t plan_at;        /* cuDNN's; what our kernels want begins there too */
 } conv;
 
 static void conv_free(void *impl)
@@ -24,21 +31,21 @@ static void conv_free(void *impl)
     adn_free(v);
 }
 
-static char *workspace(const conv *v, const adn_op_args *a)
+static void *place(const adn_op_args *a, size_t at)
 {
     char *p = a->p[ADN_WORKSPACE];
-    return p != NULL ? p + v->plan_at : NULL;
+    return p != NULL ? p + at : NULL;
 }
 
 static adn_status run_plan(const cuda_op *op, const adn_op_args *a, void *src, void *weight,
                            void *dst)
 {
     const conv *v = op->impl;
-    static const int64_t id[3] = {ID_SRC, ID_WEIGHT, ID_DST};
-    void *p[3] = {src, weight, dst};
+    static const int64_t id[4] = {ID_SRC, ID_WEIGHT, ID_DST, ID_BIAS};
+    void *p[4] = {src, weight, dst, a->p[ADN_BIAS]};
 
     if (v->rows == 0) return ADN_OK;
-    return adn_dnn_plan_run(&v->graph, &v->plan, id, p, 3, workspace(v, a));
+    return adn_dnn_plan_run(&v->graph, &v->plan, id, p, v->adds_bias ? 4 : 3, place(a, v->plan_at));
 }
 
 /* The weight that the graph reads. */
@@ -47,8 +54,9 @@ static adn_status factor_of(const cuda_op *op, const adn_op_args *a, void **out)
     const conv *v = op->impl;
     adn_status st = ADN_OK;
 
-    *out = v->is_narrow ? a->p[ADN_WORKSPACE] : a->p[ADN_WEIGHT];
-    if (!v->is_narrow) return ADN_OK;
+    *out = a->p[ADN_WEIGHT];
+    if (op->base.desc.type != ADN_BF16) return ADN_OK;
+    *out = place(a, 0);
     CUDA_TRY(st, op->q->gpu, adn_k_narrow(a->p[ADN_WEIGHT], *out, v->n_weight, op->q->stream),
              done);
 done:
@@ -74,7 +82,7 @@ static adn_status run_fwd(const cuda_op *op, const adn_op_args *a)
     if (a->p[ADN_SUMS] != NULL)
         CUDA_TRY(st, op->q->gpu,
                  adn_k_moments(type, a->p[ADN_DST], v->rows, n_channel, a->p[ADN_SUMS],
-                               workspace(v, a), op->q->stream),
+                               place(a, v->plan_at), op->q->stream),
                  done);
 done:
     return st;
@@ -91,80 +99,137 @@ done:
     return st;
 }
 
+/* Where the graph reads activations: p, or its copy of more channels in the workspace. */
+static adn_status fill_up(const cuda_op *op, const adn_op_args *a, adn_role role, size_t rows,
+                          int c, int full, size_t at, void **out)
+{
+    adn_status st = ADN_OK;
+
+    *out = a->p[role];
+    if (c == full) return ADN_OK;
+    *out = place(a, at);
+    CUDA_TRY(st, op->q->gpu,
+             adn_k_fit_rows(adn_cuda_k_type(op->base.desc.type), a->p[role], (size_t)c, *out,
+                            (size_t)full, rows, op->q->stream),
+             done);
+done:
+    return st;
+}
+
+static adn_status grad_weight(const cuda_op *op, const adn_op_args *a)
+{
+    const conv *v = op->impl;
+    const adn_op_desc *d = &op->base.desc;
+    bool is_full = v->src_c != d->src.c || v->dst_c != d->dst.c;
+    void *src, *dst, *weight = a->p[ADN_GRAD_WEIGHT];
+    adn_status st;
+
+    if (v->rows == 0) {
+        CUDA_TRY(st, op->q->gpu,
+                 cudaMemsetAsync(weight, 0, v->n_weight * sizeof(float), op->q->stream), done);
+        return ADN_OK;
+    }
+    ADN_TRY(st, fill_up(op, a, ADN_SRC, v->src_rows, d->src.c, v->src_c, v->src_at, &src), done);
+    ADN_TRY(st, fill_up(op, a, ADN_GRAD_DST, v->rows, d->dst.c, v->dst_c, v->dst_at, &dst), done);
+    ADN_TRY(st, run_plan(op, a, src, is_full ? place(a, 0) : weight, dst), done);
+    if (is_full) /* the first dst channels stand first */
+        CUDA_TRY(st, op->q->gpu,
+                 adn_k_fit_rows(ADN_K_F32, place(a, 0), (size_t)v->src_c, weight, (size_t)d->src.c,
+                                v->taps, op->q->stream),
+                 done);
+done:
+    return st;
+}
+
 static adn_status run_grad_param(const cuda_op *op, const adn_op_args *a)
 {
     const conv *v = op->impl;
     const adn_op_desc *d = &op->base.desc;
-    void *weight = v->is_narrow ? a->p[ADN_WORKSPACE] : a->p[ADN_GRAD_WEIGHT];
     adn_status st;
 
-    ADN_TRY(st, run_plan(op, a, a->p[ADN_SRC], weight, a->p[ADN_GRAD_DST]), done);
-    if (v->is_narrow)
-        CUDA_TRY(st, op->q->gpu,
-                 adn_k_widen(weight, a->p[ADN_GRAD_WEIGHT], v->n_weight, op->q->stream), done);
+    ADN_TRY(st, grad_weight(op, a), done);
     if (a->p[ADN_GRAD_BIAS] != NULL)
         CUDA_TRY(st, op->q->gpu,
                  adn_k_column_sums(adn_cuda_k_type(d->type), a->p[ADN_GRAD_DST], v->rows,
-                                   (size_t)d->dst.c, a->p[ADN_GRAD_BIAS], workspace(v, a),
+                                   (size_t)d->dst.c, a->p[ADN_GRAD_BIAS], place(a, v->plan_at),
                                    op->q->stream),
                  done);
 done:
     return st;
 }
 
-/* Plans the pass; weight: the type of the graph's weight. A gradient of another type than that of
- * the activations passes through one between two operations. */
-static adn_status plan_pass(cuda_op *op, adn_type weight)
+/* The pass as a graph, with so many channels; a bias in it or not. */
+static adn_status plan_pass(cuda_op *op, int src_c, int dst_c, bool adds_bias)
 {
     const adn_op_desc *d = &op->base.desc;
     conv *v = op->impl;
     dnn_graph *g = &v->graph;
-    adn_shape filter = {d->dst.c, d->u.conv.kernel, d->u.conv.kernel, d->src.c};
-    bool converts = weight != d->type;
-
-    adn_dnn_graph_clear(g);
-    adn_dnn_graph_init(g, &(dnn_target){.gpu = op->q->gpu, .handle = op->q->dnn});
-    cudnnBackendDescriptor_t src =
-        adn_dnn_tensor(g, &(dnn_tensor){.id = ID_SRC, .type = d->type, .shape = d->src});
-    cudnnBackendDescriptor_t dst =
-        adn_dnn_tensor(g, &(dnn_tensor){.id = ID_DST, .type = d->type, .shape = d->dst});
-    cudnnBackendDescriptor_t w =
-        adn_dnn_tensor(g, &(dnn_tensor){.id = ID_WEIGHT, .type = weight, .shape = filter});
-    cudnnBackendDescriptor_t wide = w;
-    if (converts)
-        wide = adn_dnn_tensor(
-            g, &(dnn_tensor){.id = ID_WIDE, .type = ADN_F32, .shape = filter, .is_virtual = true});
     dnn_conv_pass pass = d->kind == ADN_OP_CONV_FWD        ? DNN_CONV_FWD
                          : d->kind == ADN_OP_CONV_GRAD_SRC ? DNN_CONV_GRAD_SRC
                                                            : DNN_CONV_GRAD_WEIGHT;
-    adn_dnn_conv(g, pass, d->u.conv.stride, d->u.conv.pad, src, wide, dst);
-    if (converts) adn_dnn_convert(g, wide, w);
+    bool converts = pass == DNN_CONV_GRAD_WEIGHT && d->type == ADN_BF16;
+    dnn_tensor src = {.id = ID_SRC, .type = d->type, .shape = d->src};
+    dnn_tensor dst = {.id = ID_DST, .type = d->type, .shape = d->dst};
+    dnn_tensor weight = {.id = ID_WEIGHT,
+                         .type = converts ? ADN_F32 : d->type,
+                         .shape = {dst_c, d->u.conv.kernel, d->u.conv.kernel, src_c}};
+    dnn_tensor bias = {.id = ID_BIAS, .type = ADN_F32, .shape = {1, 1, 1, dst_c}};
+
+    v->src_c = src.shape.c = src_c;
+    v->dst_c = dst.shape.c = dst_c;
+    v->adds_bias = adds_bias;
+    adn_dnn_graph_clear(g);
+    adn_dnn_graph_init(g, &(dnn_target){.gpu = op->q->gpu, .handle = op->q->dnn});
+    cudnnBackendDescriptor_t x = adn_dnn_tensor(g, &src), y = adn_dnn_tensor(g, &dst);
+    cudnnBackendDescriptor_t w = adn_dnn_tensor(g, &weight), between = NULL;
+    if (converts || adds_bias) {
+        dnn_tensor wide = {.id = ID_WIDE,
+                           .type = ADN_F32,
+                           .shape = converts ? weight.shape : dst.shape,
+                           .is_virtual = true};
+        between = adn_dnn_tensor(g, &wide);
+    }
+    adn_dnn_conv(g, pass, d->u.conv.stride, d->u.conv.pad, x, converts ? between : w,
+                 adds_bias ? between : y);
+    if (converts) adn_dnn_convert(g, between, w);
+    if (adds_bias) adn_dnn_add(g, between, adn_dnn_tensor(g, &bias), y);
     dnn_limits limits = {.workspace_bytes = op->q->gpu->conf.workspace_limit,
                          .no_tensor_core = d->type == ADN_F32 && !op->q->gpu->conf.allows_tf32};
     return adn_dnn_plan_create(g, &limits, &v->plan);
 }
 
+static int full(int channels)
+{
+    return (channels + FULL_CHANNELS - 1) / FULL_CHANNELS * FULL_CHANNELS;
+}
+
 static adn_status choose(cuda_op *op)
 {
     const adn_op_desc *d = &op->base.desc;
-    conv *v = op->impl;
+    const conv *v = op->impl;
+    int src_c = d->src.c, dst_c = d->dst.c;
     adn_status st = ADN_END;
 
     if (v->rows == 0) return ADN_OK; /* nothing to run */
-    if (d->kind == ADN_OP_CONV_GRAD_PARAM && d->type == ADN_BF16) st = plan_pass(op, ADN_F32);
-    if (st != ADN_END) return st;
-    v->is_narrow = d->type == ADN_BF16;
-    st = plan_pass(op, d->type);
+    if (d->kind == ADN_OP_CONV_FWD && d->u.conv.has_bias) st = plan_pass(op, src_c, dst_c, true);
+    if (st == ADN_END) st = plan_pass(op, src_c, dst_c, false);
+    if (st == ADN_END && d->kind == ADN_OP_CONV_GRAD_PARAM)
+        st = plan_pass(op, full(src_c), full(dst_c), false);
     if (st != ADN_END) return st;
     return ADN_FAIL(ADN_DEVICE,
                     "%s (%s): cuDNN has no plan for %s of %d to %d channels, kernel %d, stride %d, "
                     "on %dx%d, batch %d, within %zu MiB of workspace",
-                    op->q->gpu->name, op->q->gpu->model, adn_op_infos[d->kind].name, d->src.c,
-                    d->dst.c, d->u.conv.kernel, d->u.conv.stride, d->src.h, d->src.w, d->src.n,
+                    op->q->gpu->name, op->q->gpu->model, adn_op_infos[d->kind].name, src_c, dst_c,
+                    d->u.conv.kernel, d->u.conv.stride, d->src.h, d->src.w, d->src.n,
                     op->q->gpu->conf.workspace_limit >> 20);
 }
 
-/* What our kernels want, where the library's own has been used already. */
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* What our kernels want behind the library's, whose own is free then. */
 static size_t kernels_want(const adn_op_desc *d, size_t rows)
 {
     size_t n_channel = (size_t)d->dst.c;
@@ -172,6 +237,24 @@ static size_t kernels_want(const adn_op_desc *d, size_t rows)
     if (d->kind == ADN_OP_CONV_FWD) return adn_k_moments_workspace(rows, n_channel);
     if (d->kind == ADN_OP_CONV_GRAD_PARAM) return adn_k_column_sums_workspace(rows, n_channel);
     return 0;
+}
+
+static void lay_out_workspace(cuda_op *op)
+{
+    const adn_op_desc *d = &op->base.desc;
+    conv *v = op->impl;
+    size_t bytes = 0, item = adn_type_bytes(d->type);
+    size_t taps = (size_t)d->u.conv.kernel * (size_t)d->u.conv.kernel;
+
+    if (d->kind != ADN_OP_CONV_GRAD_PARAM && d->type == ADN_BF16) bytes = v->n_weight * item;
+    if (v->src_c != d->src.c || v->dst_c != d->dst.c)
+        bytes = (size_t)v->dst_c * taps * (size_t)v->src_c * sizeof(float);
+    v->src_at = bytes = aligned(bytes);
+    if (v->src_c != d->src.c) bytes += v->src_rows * (size_t)v->src_c * item;
+    v->dst_at = bytes = aligned(bytes);
+    if (v->dst_c != d->dst.c) bytes += v->rows * (size_t)v->dst_c * item;
+    v->plan_at = bytes = aligned(bytes);
+    op->base.workspace_bytes = bytes + ADN_MAX(v->plan.workspace_bytes, kernels_want(d, v->rows));
 }
 
 adn_status adn_cuda_plan_conv(cuda_op *op)
@@ -184,15 +267,16 @@ adn_status adn_cuda_plan_conv(cuda_op *op)
     if (v == NULL) return ADN_FAIL(ADN_NOMEM, "%s: no memory for a plan", op->q->gpu->name);
     op->impl = v;
     op->impl_free = conv_free;
-    op->base.algo = "cudnn";
-    v->n_weight =
-        (size_t)d->dst.c * (size_t)d->u.conv.kernel * (size_t)d->u.conv.kernel * (size_t)d->src.c;
+    op->base.algo = d->type == ADN_BF16 ? "cudnn bf16" : "cudnn";
+    v->taps = (size_t)d->dst.c * (size_t)d->u.conv.kernel * (size_t)d->u.conv.kernel;
+    v->n_weight = v->taps * (size_t)d->src.c;
+    v->src_rows = (size_t)d->src.n * (size_t)d->src.h * (size_t)d->src.w;
     v->rows = (size_t)d->dst.n * (size_t)d->dst.h * (size_t)d->dst.w;
+    v->src_c = d->src.c;
+    v->dst_c = d->dst.c;
     st = choose(op);
     if (st != ADN_OK) return st;
-    if (v->is_narrow) v->plan_at = (v->n_weight * adn_type_bytes(ADN_BF16) + 255) / 256 * 256;
-    op->base.workspace_bytes =
-        v->plan_at + ADN_MAX(v->plan.workspace_bytes, kernels_want(d, v->rows));
+    lay_out_workspace(op);
     op->run = d->kind == ADN_OP_CONV_FWD        ? run_fwd
               : d->kind == ADN_OP_CONV_GRAD_SRC ? run_grad_src
                                                 : run_grad_param;

@@ -24,6 +24,7 @@ adn_status adn_cuda_multiply(cuda_queue *q, const cuda_product *p, const void *a
     adn_status st;
     int lda = p->op_a == CUBLAS_OP_N ? p->m : p->k, ldb = p->op_b == CUBLAS_OP_N ? p->k : p->n;
 
+    if (p->m == 0 || p->n == 0) return ADN_OK;
     CUBLAS_TRY(st, q->gpu,
                cublasGemmEx(q->blas, p->op_a, p->op_b, p->m, p->n, p->k, &one, a,
                             data_type(p->factor), lda, b, data_type(p->factor), ldb, &zero, c,
@@ -34,10 +35,13 @@ done:
     return st;
 }
 
+enum { ALIGNMENT = 256 };
+
 typedef struct linear {
     cuda_product product;
     int n, in, out;
     size_t n_weight;
+    size_t wide_at; /* in the workspace, in bytes: dst before it is rounded */
 } linear;
 
 /* The weight as it is multiplied: itself, or narrowed into the workspace. */
@@ -55,19 +59,25 @@ done:
     return st;
 }
 
+/* Over bf16 a bias is added before the sum is rounded: in fp32, in the workspace. */
 static adn_status run_fwd(const cuda_op *op, const adn_op_args *a)
 {
     const linear *l = op->impl;
+    const cuda_device *gpu = op->q->gpu;
+    size_t n = (size_t)l->n, out = (size_t)l->out;
+    bool is_wide = l->product.result != op->base.desc.type;
+    void *dst = is_wide ? (char *)a->p[ADN_WORKSPACE] + l->wide_at : a->p[ADN_DST];
     const void *weight;
     adn_status st;
 
     ADN_TRY(st, factor_of(op, a, &weight), done);
-    ADN_TRY(st, adn_cuda_multiply(op->q, &l->product, weight, a->p[ADN_SRC], a->p[ADN_DST]), done);
-    if (a->p[ADN_BIAS] == NULL) goto done;
-    CUDA_TRY(st, op->q->gpu,
-             adn_k_add_bias(adn_cuda_k_type(op->base.desc.type), a->p[ADN_DST], a->p[ADN_BIAS],
-                            (size_t)l->n, (size_t)l->out, op->q->stream),
-             done);
+    ADN_TRY(st, adn_cuda_multiply(op->q, &l->product, weight, a->p[ADN_SRC], dst), done);
+    if (a->p[ADN_BIAS] != NULL)
+        CUDA_TRY(st, gpu,
+                 adn_k_add_bias(adn_cuda_k_type(l->product.result), dst, a->p[ADN_BIAS], n, out,
+                                op->q->stream),
+                 done);
+    if (is_wide) CUDA_TRY(st, gpu, adn_k_narrow(dst, a->p[ADN_DST], n * out, op->q->stream), done);
 done:
     return st;
 }
@@ -89,9 +99,15 @@ static adn_status run_grad_param(const cuda_op *op, const adn_op_args *a)
     const linear *l = op->impl;
     adn_status st;
 
-    ADN_TRY(st,
-            adn_cuda_multiply(op->q, &l->product, a->p[ADN_SRC], a->p[ADN_GRAD_DST],
-                              a->p[ADN_GRAD_WEIGHT]),
+    if (l->n > 0)
+        ADN_TRY(st,
+                adn_cuda_multiply(op->q, &l->product, a->p[ADN_SRC], a->p[ADN_GRAD_DST],
+                                  a->p[ADN_GRAD_WEIGHT]),
+                done);
+    else
+        CUDA_TRY(
+            st, op->q->gpu,
+            cudaMemsetAsync(a->p[ADN_GRAD_WEIGHT], 0, l->n_weight * sizeof(float), op->q->stream),
             done);
     if (a->p[ADN_GRAD_BIAS] == NULL) goto done;
     CUDA_TRY(st, op->q->gpu,
@@ -113,7 +129,7 @@ adn_status adn_cuda_plan_linear(cuda_op *op)
     if (l == NULL) return ADN_FAIL(ADN_NOMEM, "%s: no memory for a plan", op->q->gpu->name);
     op->impl = l;
     op->impl_free = adn_free;
-    op->base.algo = "cublas";
+    op->base.algo = d->type == ADN_BF16 ? "cublas bf16" : "cublas";
     l->n = d->src.n;
     l->in = d->src.h * d->src.w * d->src.c;
     l->out = d->dst.c;
@@ -124,6 +140,11 @@ adn_status adn_cuda_plan_linear(cuda_op *op)
     switch (d->kind) {
     case ADN_OP_LINEAR_FWD:
         op->run = run_fwd;
+        if (d->type == ADN_BF16 && d->u.conv.has_bias) {
+            l->product.result = ADN_F32;
+            l->wide_at = (op->base.workspace_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            op->base.workspace_bytes = l->wide_at + (size_t)l->n * (size_t)l->out * sizeof(float);
+        }
         l->product.op_a = CUBLAS_OP_T;
         l->product.op_b = CUBLAS_OP_N;
         l->product.m = l->out;

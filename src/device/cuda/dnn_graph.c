@@ -139,10 +139,11 @@ void adn_dnn_conv(dnn_graph *g, dnn_conv_pass pass, int stride, int pad,
     add_op(g, op);
 }
 
-void adn_dnn_convert(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t dst)
+/* b: NULL for modes of one operand. */
+static void pointwise(dnn_graph *g, cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t x,
+                      cudnnBackendDescriptor_t b, cudnnBackendDescriptor_t y)
 {
     cudnnBackendDescriptor_t how = make(g, CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-    cudnnPointwiseMode_t mode = CUDNN_POINTWISE_IDENTITY;
     cudnnDataType_t precision = CUDNN_DATA_FLOAT;
 
     set(g, how, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
@@ -150,7 +151,19 @@ void adn_dnn_convert(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDes
     NOTE(g, cudnnBackendFinalize(how));
     cudnnBackendDescriptor_t op = make(g, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
     set_desc(g, op, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
-    set_desc(g, op, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, src);
-    set_desc(g, op, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, dst);
+    set_desc(g, op, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
+    if (b != NULL) set_desc(g, op, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
+    set_desc(g, op, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
     add_op(g, op);
+}
+
+void adn_dnn_convert(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t dst)
+{
+    pointwise(g, CUDNN_POINTWISE_IDENTITY, src, NULL, dst);
+}
+
+void adn_dnn_add(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t bias,
+                 cudnnBackendDescriptor_t dst)
+{
+    pointwise(g, CUDNN_POINTWISE_ADD, src, bias, dst);
 }

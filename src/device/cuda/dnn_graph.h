@@ -42,6 +42,9 @@ void adn_dnn_conv(dnn_graph *g, dnn_conv_pass pass, int stride, int pad,
                   cudnnBackendDescriptor_t dst);
 /* dst = src in dst's type. */
 void adn_dnn_convert(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t dst);
+/* dst = src + bias, which is [1, 1, 1, c], in dst's type. */
+void adn_dnn_add(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t bias,
+                 cudnnBackendDescriptor_t dst);
 
 typedef struct dnn_plan {
     cudnnBackendDescriptor_t plan;
