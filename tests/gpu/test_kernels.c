@@ -480,11 +480,11 @@ START_TEST(a_grid_strides_over_more_than_it_covers)
 }
 END_TEST
 
-/* Averages of one place each: more windows than all blocks hold at once. */
+/* Averages of five places, by two threads each: more windows than all blocks hold at once. */
 START_TEST(windows_come_round_after_round)
 {
-    enum { N = 2048 * 32 + 33 };
-    static const adn_shape s = {N, 1, 1, 1};
+    enum { N = 2048 * 16 + 33 };
+    static const adn_shape s = {N, 1, 5, 1};
     op_case c = {.desc = {.kind = ADN_OP_NORM_INFER, .type = ADN_F32, .src = s, .dst = s}};
     c.desc.u.norm.eps = 1e-5;
     c.desc.u.norm.avg_h = c.desc.u.norm.avg_w = 1;
