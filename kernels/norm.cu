@@ -204,12 +204,13 @@ static __global__ void norm_max_kernel(const adn_k_norm a, const T *__restrict__
 /* Everything at once, window by window of the averages: a block owns a strip's channels of
  * blockDim.y / slices windows, a thread every slices-th place of its window, or 2x2 places where
  * there are maxima. Float sums of few places each; a window's are added up in double, in one order.
- * Bytes as above, and the averages: 46.4 us with dst and maxima, 20.0 us alone. */
+ * Two blocks a multiprocessor or more: one would not keep memory busy. Bytes as above, and the
+ * averages: 46.4 us with dst and maxima, 20.0 us alone. */
 template <class T, int V, bool HAS_MAX>
-static __global__ void
-norm_window_kernel(const adn_k_norm a, const T *__restrict__ src, T *__restrict__ dst,
-                   T *__restrict__ dst_max, unsigned char *__restrict__ index,
-                   T *__restrict__ dst_avg, unsigned windows, unsigned slices)
+static __global__ void __launch_bounds__(BLOCK, V == PACK<bf16> ? 2 : 3)
+    norm_window_kernel(const adn_k_norm a, const T *__restrict__ src, T *__restrict__ dst,
+                       T *__restrict__ dst_max, unsigned char *__restrict__ index,
+                       T *__restrict__ dst_avg, unsigned windows, unsigned slices)
 {
     __shared__ float tile[V * BLOCK]; /* [slice of a window][channel of the strip] */
     const size_t c = (size_t)a.c, channel = strip_channel<V>(), row = (size_t)a.w * c;

@@ -69,7 +69,7 @@ static void pool_case(op_case c, int k, case_fn fn)
         int kernel = pools[i].kernel, stride = pools[i].stride;
         if (c.desc.src.h < kernel || c.desc.src.w < kernel) continue;
         if (pools[i].out_h > 2 * c.desc.src.h + 1) continue; /* sums past the tolerance's length */
-        if ((k + (int)i) % 3 != 0) continue;                 /* a third for each map and channels */
+        if ((k + (int)i) % 3 != 0) continue;                 /* a third of them */
         c.desc.u.pool.kind = pools[i].kind;
         c.desc.u.pool.kernel = kernel;
         c.desc.u.pool.stride = stride;
@@ -474,8 +474,21 @@ START_TEST(a_grid_strides_over_more_than_it_covers)
     must(adn_k_add_bias(ADN_K_F32, dst.p, b.p, ROWS, 1, NULL));
     take(dst, x);
     take(b, NULL);
-    for (size_t k = 0; k < ROWS; k++) ck_assert(x[k] == (float)(k % 1000) + 1);
+    for (size_t k = 0; k < ROWS; k++)
+        if (x[k] != (float)(k % 1000) + 1) ck_abort_msg("row %zu: %g", k, x[k]);
     adn_free(x);
+}
+END_TEST
+
+/* Averages of five places, by two threads each: more windows than all blocks hold at once. */
+START_TEST(windows_come_round_after_round)
+{
+    enum { N = 2048 * 16 + 33 };
+    static const adn_shape s = {N, 1, 5, 1};
+    op_case c = {.desc = {.kind = ADN_OP_NORM_INFER, .type = ADN_F32, .src = s, .dst = s}};
+    c.desc.u.norm.eps = 1e-5;
+    c.desc.u.norm.avg_h = c.desc.u.norm.avg_w = 1;
+    check_case(&c);
 }
 END_TEST
 
@@ -597,6 +610,7 @@ int main(void)
     tcase_add_test(rest, a_bias_is_added_to_every_row);
     tcase_add_test(rest, floats_become_the_loops_bf16_and_come_back);
     tcase_add_test(rest, a_grid_strides_over_more_than_it_covers);
+    tcase_add_test(rest, windows_come_round_after_round);
     tcase_add_test(rest, a_batch_of_more_samples_than_warps_is_summed_up);
     tcase_add_test(rest, a_loss_that_is_not_finite_halts);
     tcase_add_test(rest, the_largest_class_is_the_first_of_them);
