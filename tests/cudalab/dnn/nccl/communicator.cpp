@@ -159,16 +159,17 @@ LAB_API ncclResult_t ncclCommInitAll(ncclComm_t *comms, int n_ranks, const int *
 {
     lab::Unseen unseen;
     ncclUniqueId id;
-    ncclResult_t status = n_ranks < 1 ? lab::refuse(ncclInvalidArgument, "%d devices", n_ranks)
-                                      : ncclGetUniqueId(&id);
     std::set<int> taken;
 
-    for (int rank = 0; status == ncclSuccess && rank < n_ranks; rank++) {
-        const int device = devices ? devices[rank] : rank;
-        if (!taken.insert(device).second)
-            return lab::refuse(ncclInvalidUsage, "device %d twice", device);
-        status = lab::join_world({comms + rank, id, n_ranks, rank, device});
-    }
+    if (n_ranks < 1 || n_ranks > lab::n_devices())
+        return lab::refuse(ncclInvalidArgument, "%d ranks on %d devices", n_ranks,
+                           lab::n_devices());
+    for (int rank = 0; devices && rank < n_ranks; rank++)
+        if (!taken.insert(devices[rank]).second)
+            return lab::refuse(ncclInvalidUsage, "device %d twice", devices[rank]);
+    ncclResult_t status = ncclGetUniqueId(&id);
+    for (int rank = 0; status == ncclSuccess && rank < n_ranks; rank++)
+        status = lab::join_world({comms + rank, id, n_ranks, rank, devices ? devices[rank] : rank});
     return status;
 }
 
