@@ -2,16 +2,14 @@
 #include "../common/machine.h"
 #include "../common/product.h"
 #include "../common/race.h"
+#include "../common/values.h"
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 namespace lab
 {
 namespace
 {
-typedef std::vector<double> Values;
-
 char *start_of(const Matrix &matrix, int64_t batch)
 {
     const int64_t n_bytes = bits_of(number_of(matrix.type)) / 8;

@@ -92,8 +92,14 @@ int64_t padded_row(const Window &window, int64_t n, int64_t h)
     return ((n * window.padded_h + h + window.pad_h) * window.padded_w + window.pad_w) * window.c;
 }
 
-Values padded(const Window &window, const Values &x)
+bool is_padded(const Window &window)
 {
+    return window.padded_h != window.h || window.padded_w != window.w;
+}
+
+Values padded(const Window &window, Values x)
+{
+    if (!is_padded(window)) return x;
     Values result((size_t)(window.n * window.padded_h * window.padded_w * window.c), 0.0);
     const int64_t length = window.w * window.c;
 
@@ -104,8 +110,9 @@ Values padded(const Window &window, const Values &x)
     return result;
 }
 
-Values unpadded(const Window &window, const Values &x)
+Values unpadded(const Window &window, Values x)
 {
+    if (!is_padded(window)) return x;
     Values result((size_t)(window.n * window.h * window.w * window.c));
     const int64_t length = window.w * window.c;
 
@@ -224,7 +231,7 @@ void run_convolution_backward_data(Execution &execution, const ShadowPtr &operat
                     &w[(size_t)(part.k * size + part.tap)], size, &x[(size_t)part.x],
                     window.x_row());
     });
-    output_scaled(execution, operation, result, backward_data, unpadded(window, x));
+    output_scaled(execution, operation, result, backward_data, unpadded(window, std::move(x)));
 }
 
 void run_convolution_backward_filter(Execution &execution, const ShadowPtr &operation)

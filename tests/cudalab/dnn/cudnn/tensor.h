@@ -1,14 +1,15 @@
 // A tensor descriptor, read; and its elements, in memory and as values.
+//
+// Values are all elements of a tensor, rounded to its type. Four dimensions n, c, h, w lie as n, h,
+// w, c, so that every loop over channels is one over neighbours; any others lie as they are
+// written.
 #pragma once
 #include "../common/number.h"
+#include "../common/values.h"
 #include "shadow.h"
 
 namespace lab
 {
-// All elements of a tensor, rounded to its type. Four dimensions n, c, h, w lie as n, h, w, c, so
-// that every loop over channels is one over neighbours; any others lie as they are written.
-typedef std::vector<double> Values;
-
 struct Tensor {
     int64_t uid;
     Number type; // none if it is not emulated
