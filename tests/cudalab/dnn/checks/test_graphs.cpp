@@ -38,10 +38,10 @@ void convolution_with_epilogue(cudnnHandle_t cudnn)
     Graph g(cudnn);
 
     // In another order than they are computed in.
-    g.run(name, {convolution(g.tensor(on_x), g.tensor(on_w), raw, {1, 2, 1}),
-                 pointwise(CUDNN_POINTWISE_ADD, raw, g.tensor(on_bias), biased),
+    g.run(name, {pointwise(CUDNN_POINTWISE_RELU_FWD, sum, nullptr, g.tensor(on_y)),
                  pointwise(CUDNN_POINTWISE_ADD, biased, g.tensor(on_other), sum),
-                 pointwise(CUDNN_POINTWISE_RELU_FWD, sum, nullptr, g.tensor(on_y))});
+                 pointwise(CUDNN_POINTWISE_ADD, raw, g.tensor(on_bias), biased),
+                 convolution(g.tensor(on_x), g.tensor(on_w), raw, {1, 2, 1})});
     Numbers expected = convolved(shape, x, w, Kind::f32);
     for (size_t i = 0; i < expected.size(); i++)
         expected[i] += bias[channel_of(i, shape.k, shape.p() * shape.q())] + other[i];

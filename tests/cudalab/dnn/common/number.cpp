@@ -1,6 +1,7 @@
 #include "number.h"
 #include <cmath>
 #include <cstring>
+#include <immintrin.h>
 
 namespace lab
 {
@@ -30,12 +31,12 @@ uint16_t bf16_of_float(float value)
 
 float float_of_f16(uint16_t half)
 {
-    return (float)bits_as<_Float16>(half);
+    return _cvtsh_ss(half);
 }
 
 uint16_t f16_of_float(float value)
 {
-    return bits_as<uint16_t>((_Float16)value);
+    return _cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT);
 }
 
 template <class T> double at(const void *base, int64_t index)

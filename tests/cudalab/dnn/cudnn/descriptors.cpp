@@ -66,6 +66,13 @@ ShadowPtr graph_of_plan(const ShadowPtr &plan)
     return engine ? lab::link_of(engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH) : nullptr;
 }
 
+// The real library's own refusal is the last error, not an older one of ours.
+cudnnStatus_t real_status(cudnnStatus_t status)
+{
+    if (status != CUDNN_STATUS_SUCCESS) lab::forget_refusal();
+    return status;
+}
+
 // The real library fills in descriptors of the program: their shadows learn which graph they are
 // for.
 void note_answer(const ShadowPtr &shadow, cudnnBackendAttributeName_t name, int64_t count,
@@ -90,7 +97,8 @@ LAB_API cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t 
                                                    cudnnBackendDescriptor_t *descriptor)
 {
     lab::Unseen unseen;
-    const cudnnStatus_t status = LAB_REAL(cudnnBackendCreateDescriptor)(type, descriptor);
+    const cudnnStatus_t status =
+        real_status(LAB_REAL(cudnnBackendCreateDescriptor)(type, descriptor));
 
     if (status == CUDNN_STATUS_SUCCESS) lab::shadow_create(*descriptor, type);
     return status;
@@ -101,7 +109,7 @@ LAB_API cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t des
     lab::Unseen unseen;
 
     lab::shadow_destroy(descriptor);
-    return LAB_REAL(cudnnBackendDestroyDescriptor)(descriptor);
+    return real_status(LAB_REAL(cudnnBackendDestroyDescriptor)(descriptor));
 }
 
 LAB_API cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
@@ -115,7 +123,7 @@ LAB_API cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descript
     if (type == CUDNN_TYPE_HANDLE) return set_handle(descriptor, shadow, name, count, elements);
     if (name == CUDNN_ATTR_DEVICEPROP_DEVICE_ID) return lab::set_gpu_model(descriptor);
     const cudnnStatus_t status =
-        LAB_REAL(cudnnBackendSetAttribute)(descriptor, name, type, count, elements);
+        real_status(LAB_REAL(cudnnBackendSetAttribute)(descriptor, name, type, count, elements));
     if (status != CUDNN_STATUS_SUCCESS || !shadow || !elements) return status;
     lab::shadow_set(*shadow, name, type, count, elements);
     if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)
@@ -129,7 +137,7 @@ LAB_API cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor)
     const ShadowPtr shadow = lab::shadow_of(descriptor);
 
     if (shadow) complete(descriptor, shadow);
-    const cudnnStatus_t status = LAB_REAL(cudnnBackendFinalize)(descriptor);
+    const cudnnStatus_t status = real_status(LAB_REAL(cudnnBackendFinalize)(descriptor));
     if (status != CUDNN_STATUS_SUCCESS || !shadow) return status;
     shadow->is_finished = true;
     if (shadow->type == CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR && !shadow->graph)
@@ -144,8 +152,8 @@ LAB_API cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const de
 {
     lab::Unseen unseen;
     int64_t n_found = 0; // the caller may not ask
-    const cudnnStatus_t status =
-        LAB_REAL(cudnnBackendGetAttribute)(descriptor, name, type, max_count, &n_found, elements);
+    const cudnnStatus_t status = real_status(
+        LAB_REAL(cudnnBackendGetAttribute)(descriptor, name, type, max_count, &n_found, elements));
     const ShadowPtr shadow = lab::shadow_of(descriptor);
 
     if (count) *count = n_found;
