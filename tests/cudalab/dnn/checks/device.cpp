@@ -7,13 +7,6 @@ namespace check
 {
 namespace
 {
-void demand(cudaError_t status, const char *what)
-{
-    if (status == cudaSuccess) return;
-    printf("FAILED: %s: %s\n", what, cudaGetErrorString(status));
-    exit(1);
-}
-
 uint16_t bf16_of(double value)
 {
     const float single = (float)value;
@@ -32,6 +25,13 @@ double of_bf16(uint16_t half)
     return single;
 }
 } // namespace
+
+void demand(cudaError_t status, const char *what)
+{
+    if (status == cudaSuccess) return;
+    printf("FAILED: %s: %s\n", what, cudaGetErrorString(status));
+    exit(1);
+}
 
 cudnnDataType_t cudnn_type(Kind kind)
 {

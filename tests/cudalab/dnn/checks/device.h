@@ -48,6 +48,9 @@ class Tensor
 // The same numbers at each run, between middle - spread and middle + spread, rounded to the kind.
 Numbers random_numbers(size_t n, Kind kind, double spread = 1, double middle = 0);
 
+// A call that must succeed: ends the program, without what it checks, if it does not.
+void demand(cudaError_t status, const char *what);
+
 // A stream that no other waits for.
 cudaStream_t new_stream(int device = 0);
 } // namespace check

@@ -15,14 +15,16 @@ namespace
 bool is_ordered;
 
 // The second stream waits for what the first has to do now; a bad program forgets it.
-void order(cudaStream_t first, cudaStream_t second)
+// Both are of the device, as the event that one of them records must be.
+void order(cudaStream_t first, cudaStream_t second, int device = 0)
 {
     cudaEvent_t event;
 
     if (!is_ordered) return;
-    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
-    cudaEventRecord(event, first);
-    cudaStreamWaitEvent(second, event, 0);
+    demand(cudaSetDevice(device), "cudaSetDevice");
+    demand(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+    demand(cudaEventRecord(event, first), "cudaEventRecord");
+    demand(cudaStreamWaitEvent(second, event, 0), "cudaStreamWaitEvent");
 }
 
 struct Streams {
@@ -32,8 +34,8 @@ struct Streams {
     // Only these: a device's synchronization would wait for both in the middle, too.
     void finish()
     {
-        cudaStreamSynchronize(first);
-        cudaStreamSynchronize(second);
+        demand(cudaStreamSynchronize(first), "cudaStreamSynchronize");
+        demand(cudaStreamSynchronize(second), "cudaStreamSynchronize");
     }
     cudaStream_t first, second;
 };
@@ -44,16 +46,18 @@ void read_on(cudaStream_t stream, const Tensor &tensor)
     static std::deque<std::vector<float>> kept; // one a call: two streams may not share one
 
     kept.emplace_back(tensor.n_elements());
-    cudaMemcpyAsync(kept.back().data(), tensor.memory(), tensor.n_elements() * 4,
-                    cudaMemcpyDeviceToHost, stream);
+    demand(cudaMemcpyAsync(kept.back().data(), tensor.memory(), tensor.n_elements() * 4,
+                           cudaMemcpyDeviceToHost, stream),
+           "cudaMemcpyAsync");
 }
 
 void write_on(cudaStream_t stream, const Tensor &tensor)
 {
     static std::vector<float> from(1 << 16, 1.0f);
 
-    cudaMemcpyAsync(tensor.memory(), from.data(), tensor.n_elements() * 4, cudaMemcpyHostToDevice,
-                    stream);
+    demand(cudaMemcpyAsync(tensor.memory(), from.data(), tensor.n_elements() * 4,
+                           cudaMemcpyHostToDevice, stream),
+           "cudaMemcpyAsync");
 }
 
 const Integers image = {2, 16, 8, 8}, channels = {1, 16, 1, 1};
@@ -191,7 +195,7 @@ void nccl_input()
 
     for (int i = 0; i < 2; i++) {
         write_on(pair.streams[i].first, *pair.tensors[i]);
-        order(pair.streams[i].first, pair.streams[i].second);
+        order(pair.streams[i].first, pair.streams[i].second, i);
     }
     sum_on_second(pair);
 }
@@ -202,7 +206,7 @@ void nccl_result()
 
     sum_on_second(pair);
     for (int i = 0; i < 2; i++) {
-        order(pair.streams[i].second, pair.streams[i].first);
+        order(pair.streams[i].second, pair.streams[i].first, i);
         read_on(pair.streams[i].first, *pair.tensors[i]);
     }
 }
@@ -215,7 +219,7 @@ void nccl_across()
     Tensor other({1, 1, 1000}, Kind::f32); // of device 1, written by it
 
     write_on(pair.streams[1].first, other);
-    order(pair.streams[1].first, pair.streams[1].second);
+    order(pair.streams[1].first, pair.streams[1].second, 1);
     ncclGroupStart();
     ncclSend(pair.tensors[1]->memory(), 1000, ncclFloat, 0, pair.comms[1], pair.streams[1].second);
     ncclRecv(pair.tensors[0]->memory(), 1000, ncclFloat, 1, pair.comms[0], pair.streams[0].second);

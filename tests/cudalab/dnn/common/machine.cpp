@@ -2,6 +2,7 @@
 #include "fake.h"
 #include <cstdio>
 #include <cstdlib>
+#include <cuda_runtime_api.h>
 
 namespace lab
 {
