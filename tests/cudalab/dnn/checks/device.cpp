@@ -42,6 +42,8 @@ cudnnDataType_t cudnn_type(Kind kind)
         return CUDNN_DATA_INT8;
     case Kind::bit:
         return CUDNN_DATA_BOOLEAN;
+    case Kind::i64:
+        return CUDNN_DATA_INT64;
     default:
         return CUDNN_DATA_FLOAT;
     }

@@ -10,7 +10,7 @@ namespace check
 {
 typedef std::vector<int64_t> Integers;
 
-enum class Kind { f32, bf16, i8, bit }; // a bit is only allocated
+enum class Kind { f32, bf16, i8, bit, i64 }; // bits are only allocated, i64 is by value
 cudnnDataType_t cudnn_type(Kind kind);
 double rounded(double value, Kind kind);
 

@@ -143,6 +143,11 @@ Descriptor Graph::scalar(float *value)
     return add({1, 1, 1, 1}, {1, 1, 1, 1}, Kind::f32, value, true);
 }
 
+Descriptor Graph::scalar(int64_t *value)
+{
+    return add({1, 1, 1, 1}, {1, 1, 1, 1}, Kind::i64, value, true);
+}
+
 bool Graph::plan(const std::string &name, const std::vector<Descriptor> &operations)
 {
     const Descriptor graph =

@@ -39,6 +39,7 @@ class Graph
     Descriptor tensor(Tensor &tensor);
     Descriptor tensor(Tensor &tensor, const Integers &dims, const Integers &strides);
     Descriptor scalar(float *value); // by value
+    Descriptor scalar(int64_t *value);
 
     // The first plan of the heuristics that can be finished, with its workspace; false, and a
     // failed check, if there is none.

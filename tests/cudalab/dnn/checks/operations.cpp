@@ -135,6 +135,31 @@ Descriptor norm_backward(const NormGradient &norm)
                  link(CUDNN_ATTR_OPERATION_NORM_BWD_DBIAS_DESC, norm.dbias)});
 }
 
+Descriptor norm_finalize(const NormSums &norm)
+{
+    return make(
+        CUDNN_BACKEND_OPERATION_BN_FINALIZE_STATISTICS_DESCRIPTOR,
+        {choice(CUDNN_ATTR_OPERATION_BN_FINALIZE_STATS_MODE, CUDNN_TYPE_BN_FINALIZE_STATS_MODE,
+                CUDNN_BN_FINALIZE_STATISTICS_TRAINING),
+         choice(CUDNN_ATTR_OPERATION_BN_FINALIZE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, computed_in),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_Y_SUM_DESC, norm.sum),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_Y_SQ_SUM_DESC, norm.square_sum),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_SCALE_DESC, norm.scale),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_BIAS_DESC, norm.bias),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_PREV_RUNNING_MEAN_DESC, norm.running_mean),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_PREV_RUNNING_VAR_DESC, norm.running_variance),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_ACCUM_COUNT_DESC, norm.count),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_EPSILON_DESC, norm.epsilon),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_EXP_AVERATE_FACTOR_DESC, norm.factor),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_SAVED_MEAN_DESC, norm.mean),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_SAVED_INV_STD_DESC, norm.inverse_deviation),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_EQ_SCALE_DESC, norm.new_scale),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_EQ_BIAS_DESC, norm.new_bias),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_UPDATED_RUNNING_MEAN_DESC, norm.new_running_mean),
+         link(CUDNN_ATTR_OPERATION_BN_FINALIZE_UPDATED_RUNNING_VAR_DESC,
+              norm.new_running_variance)});
+}
+
 Descriptor pool(cudnnResampleMode_t mode, int64_t window, int64_t pad, int64_t stride)
 {
     const cudnnPaddingMode_t padding =

@@ -31,6 +31,14 @@ struct NormGradient {
 };
 Descriptor norm_backward(const NormGradient &norm);
 
+// From a convolution's sums to what normalises its output.
+struct NormSums {
+    Descriptor sum, square_sum, scale, bias, running_mean, running_variance;
+    Descriptor count, epsilon, factor;
+    Descriptor mean, inverse_deviation, new_scale, new_bias, new_running_mean, new_running_variance;
+};
+Descriptor norm_finalize(const NormSums &norm);
+
 Descriptor pool(cudnnResampleMode_t mode, int64_t window, int64_t pad, int64_t stride);
 Descriptor pool_forward(Descriptor pool, Descriptor x, Descriptor y, Descriptor index);
 Descriptor pool_backward(Descriptor pool, Descriptor dy, Descriptor dx, Descriptor index);

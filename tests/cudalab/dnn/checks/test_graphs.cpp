@@ -128,6 +128,50 @@ void convolution_with_statistics(cudnnHandle_t cudnn)
     close("convolution + statistics: square sums", squares.read(), square_sums, tolerance);
 }
 
+// What a norm computes, by the way of the sums: x * new scale + new bias.
+void norm_from_sums(cudnnHandle_t cudnn)
+{
+    const double factor = 0.25;
+    const Numbers x = random(image), scale = random(channels), bias = random(channels);
+    Numbers sums((size_t)c, 0.0), square_sums(sums);
+    for (size_t i = 0; i < x.size(); i++) {
+        sums[channel_of(i, c, size * size)] += x[i];
+        square_sums[channel_of(i, c, size * size)] += x[i] * x[i];
+    }
+    Tensor sum(channels, Kind::f32, sums), squares(channels, Kind::f32, square_sums);
+    Tensor on_scale(channels, Kind::f32, scale), on_bias(channels, Kind::f32, bias);
+    Tensor running_mean(channels, Kind::f32, Numbers((size_t)c, 1.0));
+    Tensor running_variance(channels, Kind::f32, Numbers((size_t)c, 2.0));
+    Tensor mean(channels, Kind::f32), deviation(channels, Kind::f32);
+    Tensor new_scale(channels, Kind::f32), new_bias(channels, Kind::f32);
+    Tensor new_mean(channels, Kind::f32), new_variance(channels, Kind::f32);
+    int64_t count = n * size * size;
+    float epsilon_value = epsilon, factor_value = (float)factor;
+    Graph g(cudnn);
+
+    g.run("norm from sums",
+          {norm_finalize({g.tensor(sum), g.tensor(squares), g.tensor(on_scale), g.tensor(on_bias),
+                          g.tensor(running_mean), g.tensor(running_variance), g.scalar(&count),
+                          g.scalar(&epsilon_value), g.scalar(&factor_value), g.tensor(mean),
+                          g.tensor(deviation), g.tensor(new_scale), g.tensor(new_bias),
+                          g.tensor(new_mean), g.tensor(new_variance)})});
+    const Normed expected = normed(x, c, size * size, scale, bias, epsilon, Kind::f32);
+    const Numbers by = new_scale.read(), plus = new_bias.read();
+    Numbers y, means, variances;
+    for (size_t i = 0; i < x.size(); i++)
+        y.push_back(x[i] * by[channel_of(i, c, size * size)] + plus[channel_of(i, c, size * size)]);
+    for (size_t i = 0; i < expected.mean.size(); i++) {
+        const double unbiased = expected.variance[i] * (double)count / (double)(count - 1);
+        means.push_back((1 - factor) * 1 + factor * expected.mean[i]);
+        variances.push_back((1 - factor) * 2 + factor * unbiased);
+    }
+    close("norm from sums", y, expected.y, tolerance);
+    close("norm from sums: means", mean.read(), expected.mean, tolerance);
+    close("norm from sums: deviations", deviation.read(), expected.inverse_deviation, tolerance);
+    close("norm from sums: running means", new_mean.read(), means, tolerance);
+    close("norm from sums: running variances", new_variance.read(), variances, tolerance);
+}
+
 double gelu(double x)
 {
     return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
@@ -240,6 +284,7 @@ int main()
     norm_gradient_through_relu(cudnn);
     filter_gradient_in_fp32(cudnn);
     convolution_with_statistics(cudnn);
+    norm_from_sums(cudnn);
     activation(cudnn, "GELU", CUDNN_POINTWISE_GELU_FWD, CUDNN_POINTWISE_GELU_BWD, gelu);
     activation(cudnn, "GELU by tanh", CUDNN_POINTWISE_GELU_APPROX_TANH_FWD,
                CUDNN_POINTWISE_GELU_APPROX_TANH_BWD, gelu_by_tanh);

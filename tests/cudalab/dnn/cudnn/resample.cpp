@@ -31,20 +31,15 @@ Pool pool_of(const ShadowPtr &description, const Integers &x, const Integers &y)
     const Integers window = pair(CUDNN_ATTR_RESAMPLE_WINDOW_DIMS);
     const Integers pads = pair(CUDNN_ATTR_RESAMPLE_PRE_PADDINGS);
     const Integers strides = pair(CUDNN_ATTR_RESAMPLE_STRIDES);
+    Pool pool;
 
-    return {mode_of(description),
-            x[0],
-            x[2],
-            x[3],
-            x[1],
-            y[2],
-            y[3],
-            window[0],
-            window[1],
-            pads[0],
-            pads[1],
-            strides[0],
-            strides[1]};
+    pool.mode = mode_of(description);
+    pool.n = x[0], pool.c = x[1], pool.h = x[2], pool.w = x[3];
+    pool.p = y[2], pool.q = y[3];
+    pool.window_h = window[0], pool.window_w = window[1];
+    pool.pad_h = pads[0], pool.pad_w = pads[1];
+    pool.stride_h = strides[0], pool.stride_w = strides[1];
+    return pool;
 }
 
 // Where a window's element lies in x; -1 in the padding.
