@@ -74,7 +74,7 @@ static adn_status run_fwd(const cuda_op *op, const adn_op_args *a)
 
     ADN_TRY(st, factor_of(op, a, &weight), done);
     ADN_TRY(st, run_plan(op, a, a->p[ADN_SRC], weight, a->p[ADN_DST]), done);
-    if (a->p[ADN_BIAS] != NULL)
+    if (a->p[ADN_BIAS] != NULL && !v->adds_bias)
         CUDA_TRY(
             st, op->q->gpu,
             adn_k_add_bias(type, a->p[ADN_DST], a->p[ADN_BIAS], v->rows, n_channel, op->q->stream),
