@@ -103,7 +103,7 @@ static void check_case(const op_case *c, void *user)
     op_data_copy(&wanted, &start, c);
     op_run_loops(c, &wanted);
     for (int i = 0; i < all.n; i++)
-        check_on(all.one[i].queues, is_f64 ? all.one[i].has_f64 : all.one[i].n_queue, c, &start,
+        check_on(all.one[i].queues, is_f64 ? all.one[i].has_f64 : all.one[i].n_team, c, &start,
                  &wanted);
     op_data_clear(&start);
     op_data_clear(&wanted);

@@ -8,12 +8,13 @@
 #include "device/cpu/cpu.h"
 #include "device/cuda.h"
 
-static void add(devices *all, const char *name, adn_device *dev, bool has_f64)
+static void add(devices *all, const char *name, adn_device *dev, bool is_cpu)
 {
     ADN_ASSERT(all->n < (int)ADN_COUNT(all->one));
     all->one[all->n].name = name;
     all->one[all->n].dev = dev;
-    all->one[all->n].has_f64 = has_f64;
+    all->one[all->n].has_f64 = is_cpu;
+    all->one[all->n].n_team = is_cpu ? DEVICE_QUEUES : 1;
     for (int k = 0; k < DEVICE_QUEUES; k++) {
         adn_queue_conf conf = {.name = "test", .n_thread = k + 1};
         ADN_ASSERT(dev->ops->queue_create(dev, &conf, &all->one[all->n].queues[k]) == ADN_OK);

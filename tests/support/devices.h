@@ -12,7 +12,8 @@ typedef struct devices {
         const char *name;
         adn_device *dev;
         adn_queue *queues[DEVICE_QUEUES];
-        int n_queue;
+        int n_queue,
+            n_team;   /* of these queues the first n_team are worth comparing: a GPU has no teams */
         bool has_f64; /* runs operations in double too */
     } one[DEVICES];
     int n;
