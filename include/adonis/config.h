@@ -52,8 +52,13 @@ typedef enum adn_cuts_kind { ADN_CUTS_LIST, ADN_CUTS_EVERY, ADN_CUTS_AUTO } adn_
 /* How running statistics take a batch that is learned from again. */
 typedef enum adn_bn_reuse { ADN_BN_ONCE, ADN_BN_EVERY } adn_bn_reuse;
 typedef enum adn_init { ADN_INIT_TORCH, ADN_INIT_KAIMING, ADN_INIT_XAVIER } adn_init;
-/* Of activations and their gradients; parameters, statistics and sums are fp32. */
-typedef enum adn_precision { ADN_PRECISION_FP32, ADN_PRECISION_BF16 } adn_precision;
+/* Of activations and their gradients; parameters, statistics and sums are fp32. tf32: fp32, whose
+ * products a GPU forms of factors rounded to ten bits. */
+typedef enum adn_precision {
+    ADN_PRECISION_FP32,
+    ADN_PRECISION_TF32,
+    ADN_PRECISION_BF16
+} adn_precision;
 typedef enum adn_conv_algo { ADN_CONV_AUTO, ADN_CONV_DIRECT, ADN_CONV_WINOGRAD } adn_conv_algo;
 typedef enum adn_head_kind {
     ADN_HEAD_LINEAR,
@@ -167,8 +172,11 @@ typedef struct adn_chaos_conf {
     int n_link;
 } adn_chaos_conf;
 
+typedef enum adn_block_place { ADN_PLACE_AUTO, ADN_PLACE_CPU, ADN_PLACE_GPU } adn_block_place;
 typedef struct adn_block_conf {
-    const char *device;        /* as given: auto, cpu, cpu:0-3 */
+    const char *device; /* as given: auto, cpu, cpu:0-3, cuda:0 */
+    adn_block_place place;
+    int gpu;                   /* of cuda:N; -1: not given */
     int first_core, last_core; /* of cpu:A-B; -1: not given */
     int threads;               /* 0: auto */
     bool has_aux;              /* aux below is this block's own */

@@ -34,7 +34,7 @@ int adn_summary_last(const adn_epoch_row *rows, int n, adn_epoch_row last[ADN_MA
 /* What the rows say of a block. */
 typedef struct block_sum {
     adn_epoch_row last;
-    double span_s, busy_s, wait_in_s, wait_out_s; /* of all rows that have it */
+    double span_s, busy_s, wait_in_s, wait_out_s; /* of all rows that have `busy`: no GPU has */
 } block_sum;
 
 typedef struct summary {
@@ -50,7 +50,7 @@ typedef struct summary {
 static void add_spans(block_sum *blocks, const adn_epoch_row *rows, int n)
 {
     for (const adn_epoch_row *r = rows; r < rows + n; r++) {
-        if (r->block < 0 || r->block >= ADN_MAX_BLOCKS || !isfinite(r->span_s)) continue;
+        if (r->block < 0 || r->block >= ADN_MAX_BLOCKS || !isfinite(r->busy)) continue;
         block_sum *b = &blocks[r->block];
         b->span_s += r->span_s;
         if (isfinite(r->busy)) b->busy_s += r->busy * r->span_s;

@@ -108,7 +108,7 @@ void adn_schema_expects(const adn_key *key, adn_text *t)
         adn_text_add(t, "a list of bias, norm");
         break;
     case ADN_KEY_DEVICE:
-        adn_text_add(t, "auto, cpu or cpu:A-B (cores)");
+        adn_text_add(t, "auto, cpu, cpu:A-B (cores) or cuda:N (a GPU)");
         break;
     case ADN_KEY_LATER:
         adn_text_add(t, "%s", key->def != NULL ? key->def : "nothing");

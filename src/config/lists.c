@@ -1,6 +1,7 @@
 /* Values that are lists, and the device's cores. */
 #include "config/load.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,24 +71,38 @@ static bool read_cores(const char *s, int *first, int *last)
     return *first <= *last;
 }
 
+/* "2": a GPU's number, from 0. */
+static bool read_ordinal(const char *s, int *out)
+{
+    size_t n = strspn(s, "0123456789");
+
+    if (n < 1 || n > 3 || s[n] != '\0') return false;
+    *out = atoi(s);
+    return true;
+}
+
 static adn_status read_device(adn_value *v)
 {
     const char *s = v->node->text;
-    int first = -1, last = -1;
+    adn_block_conf *block =
+        (adn_block_conf *)(void *)((char *)v->field - offsetof(adn_block_conf, device));
 
     if (v->node->kind != ADN_NODE_SCALAR) return adn_value_refuse(v, v->node, NULL);
-    if (strncmp(s, "cuda", 4) == 0) return adn_value_later(v, v->node);
+    block->place = strcmp(s, "auto") == 0       ? ADN_PLACE_AUTO
+                   : strncmp(s, "cuda", 4) == 0 ? ADN_PLACE_GPU
+                                                : ADN_PLACE_CPU;
+    block->first_core = block->last_core = block->gpu = -1;
     if (strncmp(s, "cpu:", 4) == 0) {
-        if (!read_cores(s + 4, &first, &last))
+        if (!read_cores(s + 4, &block->first_core, &block->last_core))
             return adn_value_refuse(v, v->node, "cores are cpu:FIRST-LAST, from 0");
-    } else if (strcmp(s, "auto") != 0 && strcmp(s, "cpu") != 0) {
+    } else if (block->place == ADN_PLACE_GPU) {
+        if (strncmp(s, "cuda:", 5) != 0 || !read_ordinal(s + 5, &block->gpu))
+            return adn_value_refuse(v, v->node, "a GPU is cuda:NUMBER, from 0");
+    } else if (block->place == ADN_PLACE_CPU && strcmp(s, "cpu") != 0) {
         return adn_value_refuse(v, v->node, NULL);
     }
-    char *copy = adn_pool_copy(v->pool, s, strlen(s));
-    if (copy == NULL) return ADN_NOMEM;
-    *(const char **)v->field = copy;
-    *(int *)v->field_n = first;
-    *(int *)v->field_auto = last;
+    block->device = adn_pool_copy(v->pool, s, strlen(s));
+    if (block->device == NULL) return ADN_NOMEM;
     adn_text_add(&v->canon, "%s", s);
     return ADN_OK;
 }

@@ -71,8 +71,10 @@ const adn_key adn_schema[] = {
      .help = "of schedule virtual: a stage steps as soon as it can, or one is drawn at each tick, "
              "by speed"},
     {"precision", ADN_KEY_WORD, "fp32", AT(precision),
-     WORDS(NOW("fp32", ADN_PRECISION_FP32), LATER("tf32"), NOW("bf16", ADN_PRECISION_BF16)),
-     .help = "of activations and their gradients; weights, statistics and losses are fp32"},
+     WORDS(NOW("fp32", ADN_PRECISION_FP32), NOW("tf32", ADN_PRECISION_TF32),
+           NOW("bf16", ADN_PRECISION_BF16)),
+     .help = "of activations and their gradients; weights, statistics and losses are fp32. tf32: "
+             "of GPUs, fp32 with faster, rounder products"},
     {"until", ADN_KEY_DURATION, "50ep", AT(until), FROM(0, 1e9), .is_lo_open = true,
      .units = EP_ST_S, .help = "when each stage is done, by its own clock"},
 
@@ -189,8 +191,7 @@ const adn_key adn_schema[] = {
     {"blocks", ADN_KEY_SECTIONS, AT(blocks), AT_N(n_block), .element = sizeof(adn_block_conf),
      .help = "one entry a block, where blocks differ"},
     {"blocks[].device", ADN_KEY_DEVICE, "auto", BLOCK(device),
-     .at_n = offsetof(adn_block_conf, first_core), .at_auto = offsetof(adn_block_conf, last_core),
-     .help = "and the cores its queue may use"},
+     .help = "and the cores its queue may use; auto: the GPUs that are there, else the cpu"},
     {"blocks[].threads", ADN_KEY_INT, "auto", BLOCK(threads), FROM(1, 1024), WORDS(NOW("auto", 0)),
      .help = "of its team; auto: cores shared out by cost, or all"},
     {"blocks[].aux", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS,

@@ -30,8 +30,8 @@ typedef enum adn_key_type {
     ADN_KEY_CUTS,     /* every, auto, or [2, 4]: int pointer, count at `at_n`, kind at `at_auto` */
     ADN_KEY_TIMES,    /* [15ep, 30ep]: adn_duration pointer, count at `at_n` */
     ADN_KEY_NO_DECAY, /* of bias, norm: bool at `at`, bool at `at_n` */
-    ADN_KEY_DEVICE,   /* auto | cpu | cpu:0-3: const char *, first core at `at_n`, last at `at_auto`
-                       */
+    ADN_KEY_DEVICE,   /* auto | cpu | cpu:0-3 | cuda:0: `device` of an adn_block_conf, and what it
+                         says */
     ADN_KEY_LATER     /* of a later issue: its default alone is taken */
 } adn_key_type;
 

@@ -19,4 +19,8 @@ int adn_cuda_count(const char **why);
  * is destroyed. */
 adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out) ADN_MUST_USE;
 
+/* Lets two GPUs copy to each other without a stop in the host's memory, where the machine can;
+ * where it can't, copies work all the same. */
+adn_status adn_cuda_reach(adn_device *a, adn_device *b) ADN_MUST_USE;
+
 #endif

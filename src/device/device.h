@@ -200,7 +200,8 @@ typedef struct adn_queue_conf {
     const char *name; /* of its worker */
     int cores[64];    /* cpu device: where the worker pins itself; n_core 0: not at all */
     int n_core;
-    int n_thread;    /* the team; at least 1 */
+    int n_thread;  /* the team; at least 1 */
+    bool is_timed; /* a GPU's operations get tallies of seconds, which costs it some; others have */
     uint64_t jitter; /* tests: not 0: seed of random delays between operations */
 } adn_queue_conf;
 

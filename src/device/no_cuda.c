@@ -9,6 +9,13 @@ int adn_cuda_count(const char **why)
     return 0;
 }
 
+adn_status adn_cuda_reach(adn_device *a, adn_device *b)
+{
+    (void)a;
+    (void)b;
+    return ADN_FAIL(ADN_DEVICE, "%s", why_none);
+}
+
 adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out)
 {
     (void)out;

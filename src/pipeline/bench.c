@@ -7,11 +7,12 @@
 #include "adonis/train.h"
 #include "core/core.h"
 #include "core/thread.h"
+#include "pipeline/devices.h"
 
 typedef struct bench {
     adn_dataset_pair data;
     adn_plan plan;
-    adn_device *dev;
+    adn_devices devices;
     adn_run *run; /* the measured one */
     adn_bench result;
 } bench;
@@ -81,8 +82,10 @@ static adn_status take_rows(const adn_stage *s, const adn_profile *then, const a
 static adn_status look(const bench *b, adn_profile *out)
 {
     adn_status st = ADN_OK;
-    for (int j = 0; j < b->plan.n_block && st == ADN_OK; j++)
-        st = b->dev->ops->queue_profile(adn_stage_queue(adn_run_stage(b->run, j)), &out[j]);
+    for (int j = 0; j < b->plan.n_block && st == ADN_OK; j++) {
+        adn_queue *q = adn_stage_queue(adn_run_stage(b->run, j));
+        st = q->dev->ops->queue_profile(q, &out[j]);
+    }
     return st;
 }
 
@@ -102,7 +105,9 @@ static double peak_rss_mib(void)
 
 static adn_status create_run(bench *b, int n_step)
 {
-    adn_run_conf rc = {.plan = &b->plan, .data = &b->data, .dev = b->dev, .max_steps = n_step};
+    for (int j = 0; j < b->plan.n_block; j++) b->plan.blocks[j].queue.is_timed = true;
+    adn_run_conf rc = {
+        .plan = &b->plan, .data = &b->data, .devs = b->devices.of_block, .max_steps = n_step};
     return adn_run_create(&rc, &b->run);
 }
 
@@ -161,9 +166,10 @@ static adn_status measure(bench *b, int n_step)
     ADN_TRY(st, run_measured(b, then, now), done);
     for (int j = 0; j < r->n_block; j++) {
         adn_stage *s = adn_run_stage(b->run, j);
+        adn_queue *q = adn_stage_queue(s);
         adn_bench_block *block = &r->blocks[j];
-        block->n_thread = adn_stage_queue(s)->conf.n_thread;
-        ADN_TRY(st, b->dev->ops->queue_rates(adn_stage_queue(s), &block->rates), done);
+        block->n_thread = q->conf.n_thread;
+        ADN_TRY(st, q->dev->ops->queue_rates(q, &block->rates), done);
         ADN_TRY(st, take_rows(s, &then[j], &now[j], block), done);
     }
 done:
@@ -177,7 +183,7 @@ static void bench_clear(bench *b)
     for (int j = 0; j < b->result.n_block; j++) adn_free(b->result.blocks[j].rows);
     adn_free(b->result.blocks);
     adn_run_destroy(b->run);
-    if (b->dev != NULL) b->dev->ops->close(b->dev);
+    adn_devices_close(&b->devices);
     adn_plan_clear_all(&b->plan);
     adn_dataset_close(&b->data);
 }
@@ -190,9 +196,10 @@ adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options, cha
 
     conf->data.drop_last = true; /* each step is one of a full batch, and counts as such */
     ADN_TRY(st, adn_dataset_open(&conf->data, &b.data), done);
-    ADN_TRY(st, adn_cpu_open(&b.dev), done);
-    ADN_TRY(st, adn_cuts_choose(conf, &b.data, b.dev, &cuts), done);
-    ADN_TRY(st, adn_plan_create_cut(conf, &b.data, &cuts, &b.plan), done);
+    adn_devices_init(&b.devices, conf);
+    ADN_TRY(st, adn_devices_cut(&b.devices, conf, &b.data, &cuts), done);
+    ADN_TRY(st, adn_plan_create_cut(conf, &b.data, &cuts, &b.devices.gpus, &b.plan), done);
+    ADN_TRY(st, adn_devices_open(&b.devices, &b.plan), done);
     if (options->n_warmup > 0) ADN_TRY(st, warm_up(&b, options->n_warmup), done);
     ADN_TRY(st, measure(&b, options->n_step), done);
     st = options->as_json ? adn_bench_json(&b.result, out) : adn_bench_table(&b.result, out);

@@ -4,13 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/memory.h"
 #include "core/thread.h"
 #include "pipeline/balance.h"
 
 bool adn_cuts_are_auto(const adn_config *conf)
 {
     return conf->model.cuts_kind == ADN_CUTS_AUTO && conf->mode != ADN_MODE_BP;
+}
+
+bool adn_cuts_are_measured(const adn_cuts *c)
+{
+    return c != NULL && c->seconds[0] > 0;
 }
 
 int adn_cuts_count(const adn_config *conf, int n_unit, int n_core)
@@ -142,54 +146,60 @@ static void tell(const adn_cuts *c, const double *speed)
 }
 
 static adn_status measure_and_cut(const adn_plan *every, const adn_config *conf, adn_device *dev,
-                                  int n_block, int n_core, adn_cuts *out)
+                                  const adn_queue_conf *team, double limit_bytes, int n_block,
+                                  adn_cuts *out)
 {
     adn_status st;
-    adn_queue_conf team = {.name = "probe", .n_thread = adn_cuts_team(conf, n_block, n_core)};
-    double speed[ADN_MAX_BLOCKS], limit = (double)adn_memory_free();
+    double speed[ADN_MAX_BLOCKS];
     adn_unit_cost *units = adn_alloc((size_t)every->model.n_unit * sizeof(*units));
 
     if (units == NULL) return ADN_FAIL(ADN_NOMEM, "cuts: no memory");
     adn_info("model.cuts: auto: measuring %d units with %d thread%s", every->model.n_unit,
-             team.n_thread, team.n_thread == 1 ? "" : "s");
-    ADN_TRY(st, measure_speeds(every, conf, dev, &team, speed, n_block), done);
-    ADN_TRY(st, adn_probe_units(every, dev, &team, units), done);
-    ADN_TRY(st, adn_cuts_balance(units, every->model.n_unit, speed, n_block, limit, out), done);
-    out->n_thread = team.n_thread;
+             team->n_thread, team->n_thread == 1 ? "" : "s");
+    ADN_TRY(st, measure_speeds(every, conf, dev, team, speed, n_block), done);
+    ADN_TRY(st, adn_probe_units(every, dev, team, units), done);
+    ADN_TRY(st, adn_cuts_balance(units, every->model.n_unit, speed, n_block, limit_bytes, out),
+            done);
+    out->n_thread = team->n_thread;
     tell(out, speed);
 done:
     adn_free(units);
     return st;
 }
 
-static adn_status count_blocks(const adn_config *conf, int n_unit, int n_core, int *out)
+static adn_status count_blocks(const adn_config *conf, int n_unit, int n_place, int *out)
 {
-    *out = adn_cuts_count(conf, n_unit, n_core);
+    *out = adn_cuts_count(conf, n_unit, n_place);
     if (*out > ADN_MAX_BLOCKS)
         return ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", *out, ADN_MAX_BLOCKS);
     return ADN_OK;
 }
 
 adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev,
-                           adn_cuts *out)
+                           int n_gpu, adn_cuts *out)
 {
     adn_status st;
     adn_config all = *conf; /* the same with every cut, and nothing said of single blocks */
     adn_plan every = {0};
     adn_cuts chosen = {0};
+    const adn_gpus gpus = {n_gpu, "the cpu is measured"};
     int cores[1024], n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores)), n_block;
 
     if (!adn_cuts_are_auto(conf)) return ADN_OK;
     all.model.cuts_kind = ADN_CUTS_EVERY;
     all.n_block = 0;
-    ADN_TRY(st, adn_plan_create(&all, data, &every), done);
-    ADN_TRY(st, count_blocks(conf, every.model.n_unit, n_core, &n_block), done);
+    ADN_TRY(st, adn_plan_create_cut(&all, data, NULL, &gpus, &every), done);
+    ADN_TRY(st, count_blocks(conf, every.model.n_unit, n_gpu > 0 ? n_gpu : n_core, &n_block), done);
     if (n_block == 1) {
         adn_info("model.cuts: auto: %s makes one block: no cut, nothing is measured",
                  conf->n_block == 1 ? "an entry of 'blocks'" : "one unit");
         chosen = (adn_cuts){.n_block = 1, .end = {every.model.n_unit}};
     } else {
-        ADN_TRY(st, measure_and_cut(&every, conf, dev, n_block, n_core, &chosen), done);
+        adn_queue_conf team = {.name = "probe",
+                               .n_thread = n_gpu > 0 ? 1 : adn_cuts_team(conf, n_block, n_core),
+                               .is_timed = true};
+        double limit = (double)dev->ops->memory_free(dev) * ADN_MAX(1, n_gpu);
+        ADN_TRY(st, measure_and_cut(&every, conf, dev, &team, limit, n_block, &chosen), done);
     }
     *out = chosen;
 done:

@@ -6,8 +6,8 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/probe.h"
 
-/* An entry of `blocks` each, or a core that is allowed each: 2 blocks at least, a unit each at
- * most. */
+/* An entry of `blocks` each, or a core that is allowed (a GPU) each: 2 blocks at least, a unit each
+ * at most. */
 int adn_cuts_count(const adn_config *conf, int n_unit, int n_core);
 /* The team that a block will have if nothing is said of it: what teams.c makes of blocks that cost
  * the same. */

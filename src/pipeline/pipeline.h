@@ -1,6 +1,7 @@
 /* The pipeline: from a config to stages and edges, and the schedules that run them.
- * plan.c decides, run.c builds and joins, source.c and worker.c are what the source and each stage
- * do next, threads.c and virtual.c who is next, save.c the checkpoints. */
+ * plan.c decides (place.c: on which devices, teams.c: with which cores), run.c builds and joins,
+ * source.c and worker.c are what the source and each stage do next, threads.c and virtual.c who is
+ * next, save.c the checkpoints. */
 #ifndef ADN_PIPELINE_H
 #define ADN_PIPELINE_H
 
@@ -12,10 +13,17 @@
 #include "stage/stage.h"
 
 /* --- plan.c: what will run. Opens no device. */
+enum { ADN_ON_CPU = -1 };
+/* The GPUs that blocks may be placed on. */
+typedef struct adn_gpus {
+    int n;
+    const char *why; /* there is none, where n is 0 */
+} adn_gpus;
 typedef struct adn_plan_block {
     adn_net_spec spec;
     adn_shape emits; /* n = batch; of the edge into the next block */
     int first_unit, last_unit;
+    int gpu;              /* its number; ADN_ON_CPU */
     adn_queue_conf queue; /* name, cores, team */
     adn_buffer_conf edge; /* into it; edge 0 is the loader's */
     double slow;          /* its steps take so many times as long: chaos.slow; 1: as they do */
@@ -50,30 +58,43 @@ typedef struct adn_cuts {
     double seconds[ADN_MAX_BLOCKS]; /* of its step, measured; 0: not known */
     int n_thread;                   /* of the team that was measured */
 } adn_cuts;
+bool adn_cuts_are_measured(const adn_cuts *c); /* NULL: no */
 /* Cuts are auto, and there are blocks to make: not in bp. */
 bool adn_cuts_are_auto(const adn_config *conf);
 /* Where they are: measures units and heads on the device, a few steps of each, and balances blocks
- * for the fastest slowest one in the memory that is free. Else leaves *out alone. ADN_NOMEM:
- * nothing fits. */
+ * for the fastest slowest one in the memory that is free. n_gpu: as many like it as blocks may be
+ * on; 0: it is the cpu. Else leaves *out alone. ADN_NOMEM: nothing fits. */
 adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev,
-                           adn_cuts *out) ADN_MUST_USE;
+                           int n_gpu, adn_cuts *out) ADN_MUST_USE;
 
-/* data: sizes, classes, mean and std are read; pixels are not. */
+/* On the cpu. data: sizes, classes, mean and std are read; pixels are not. */
 adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
                            adn_plan *out) ADN_MUST_USE;
-/* The same with these cuts where the config's are auto. */
+/* The same with these cuts where the config's are auto, on these GPUs where its devices are. */
 adn_status adn_plan_create_cut(const adn_config *conf, const adn_dataset_pair *data,
-                               const adn_cuts *cuts, adn_plan *out) ADN_MUST_USE;
+                               const adn_cuts *cuts, const adn_gpus *gpus,
+                               adn_plan *out) ADN_MUST_USE;
 void adn_plan_clear_all(adn_plan *p);
 /* teams.c. Threads for blocks that run side by side: one each, then core by core to the slowest, so
  * that blocks share a core only where there are more of them than cores; if the slowest block would
  * keep cores idle even so, all of them for each, which then take turns. Sets team[n_block]. */
 void adn_teams_share(const double *cost, int n_block, int n_core, int *team);
+typedef struct adn_device_name {
+    char s[16];
+} adn_device_name;
+adn_device_name adn_plan_device(const adn_plan *p, int block); /* "cpu", "cuda:1" */
 /* Seconds that a full batch keeps the modelled link of edge j busy. */
 double adn_plan_transfer_s(const adn_plan *p, int edge);
-/* Cores and threads of every block's queue, by measured times where cuts has them (else NULL), and
- * what is predicted of that team. */
-adn_status adn_plan_teams(adn_plan *p, const adn_cuts *cuts) ADN_MUST_USE;
+/* place.c. What the config's devices come to: GPUs where it names one, or leaves it open and there
+ * are some. */
+bool adn_place_on_gpus(const adn_config *conf, const adn_gpus *gpus);
+/* Sets every block's gpu: what the config says, and for `auto` runs of neighbours that cost
+ * about the same, one a GPU; where there are no GPUs, the cpu. cost: [n_block]. ADN_BADCONF: what
+ * the config asks for is not of such devices; ADN_DEVICE: a GPU that it names is not there. */
+adn_status adn_plan_place(adn_plan *p, const double *cost, const adn_gpus *gpus) ADN_MUST_USE;
+/* Cores and threads of every block's queue, by cost[n_block] (measured times where cuts, which may
+ * be NULL, has them), and what is predicted of that team. */
+adn_status adn_plan_teams(adn_plan *p, const double *cost, const adn_cuts *cuts) ADN_MUST_USE;
 /* Puts the cores and threads that `blocks` gives this block into q; what it does not give stays. */
 adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q) ADN_MUST_USE;
 /* Seconds of a step of all blocks side by side: the slowest block's (*slowest; may be NULL), or
@@ -81,9 +102,10 @@ adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q)
 double adn_plan_predict(const adn_plan *p, int n_core, int *slowest);
 adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev,
                             int edge); /* edge j leads into block j, on dev */
-/* Refuses edges whose slots do not fit into so many free bytes, before they are made: the system
- * would give the memory and kill the process that fills it. */
-adn_status adn_plan_fits(const adn_plan *p, size_t free_bytes) ADN_MUST_USE;
+/* Refuses edges whose slots do not fit into what is free on this one of the devices (devs[j] is
+ * block j's), before they are made: the system would give the memory and kill the process that
+ * fills it. */
+adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs, adn_device *dev) ADN_MUST_USE;
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
                                 int64_t step);
 

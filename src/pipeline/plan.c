@@ -128,13 +128,33 @@ static adn_status plan_until(adn_plan *p)
     return ADN_OK;
 }
 
+/* What a block's step costs, beside the others': measured times, else multiply-adds. */
+static adn_status plan_devices(adn_plan *p, const adn_cuts *cuts, const adn_gpus *gpus)
+{
+    adn_status st = ADN_OK;
+    double *cost = adn_alloc((size_t)p->n_block * sizeof(*cost));
+
+    if (cost == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
+    for (int j = 0; j < p->n_block; j++)
+        if (adn_cuts_are_measured(cuts))
+            cost[j] = cuts->seconds[j];
+        else
+            ADN_TRY(st, adn_net_spec_macs(&p->blocks[j].spec, &cost[j]), done);
+    ADN_TRY(st, adn_plan_place(p, cost, gpus), done);
+    st = adn_plan_teams(p, cost, cuts);
+done:
+    adn_free(cost);
+    return st;
+}
+
 adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data, adn_plan *out)
 {
-    return adn_plan_create_cut(conf, data, NULL, out);
+    const adn_gpus none = {0, "this plan is for the cpu"};
+    return adn_plan_create_cut(conf, data, NULL, &none, out);
 }
 
 adn_status adn_plan_create_cut(const adn_config *conf, const adn_dataset_pair *data,
-                               const adn_cuts *cuts, adn_plan *out)
+                               const adn_cuts *cuts, const adn_gpus *gpus, adn_plan *out)
 {
     adn_status st = ADN_OK;
     const adn_dataset *train = &data->train;
@@ -150,7 +170,7 @@ adn_status adn_plan_create_cut(const adn_config *conf, const adn_dataset_pair *d
     ADN_TRY(st, plan_cuts(&p, cuts), fail);
     ADN_TRY(st, plan_blocks(&p, data), fail);
     ADN_TRY(st, plan_chaos(&p), fail);
-    ADN_TRY(st, adn_plan_teams(&p, cuts), fail);
+    ADN_TRY(st, plan_devices(&p, cuts, gpus), fail);
     plan_batches(&p);
     if (p.epoch_batches == 0) {
         st = ADN_FAIL(ADN_BADCONF, "%s: %d, and the set has %d samples: no batch to learn from",
@@ -230,22 +250,32 @@ static double edge_bytes(const adn_plan *p, int edge)
     return n * (double)adn_edge_slot_bytes(&c);
 }
 
-adn_status adn_plan_fits(const adn_plan *p, size_t free_bytes)
+adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs, adn_device *dev)
 {
     const double mib = 1 << 20;
-    double sum = 0;
-    int largest = 0;
+    double sum = 0, free_bytes = (double)dev->ops->memory_free(dev);
+    int largest = -1;
 
     for (int j = 0; j < p->n_block; j++) {
+        if (devs[j] != dev) continue;
         sum += edge_bytes(p, j);
-        if (edge_bytes(p, j) > edge_bytes(p, largest)) largest = j;
+        if (largest < 0 || edge_bytes(p, j) > edge_bytes(p, largest)) largest = j;
     }
-    if (sum <= (double)free_bytes) return ADN_OK;
+    if (sum <= free_bytes) return ADN_OK;
     return ADN_FAIL(ADN_NOMEM,
-                    "%s: the edges' slots need %.0f MiB and %.0f MiB are free; the edge into block "
-                    "%d alone needs %.0f MiB: lower edge.slots or data.batch",
-                    adn_config_place(p->conf, "edge.slots"), sum / mib, (double)free_bytes / mib,
-                    largest, edge_bytes(p, largest) / mib);
+                    "%s: the edges' slots need %.0f MiB and %.0f MiB are free on %s; the edge into "
+                    "block %d alone needs %.0f MiB: lower edge.slots or data.batch",
+                    adn_config_place(p->conf, "edge.slots"), sum / mib, free_bytes / mib,
+                    adn_plan_device(p, largest).s, largest, edge_bytes(p, largest) / mib);
+}
+
+adn_device_name adn_plan_device(const adn_plan *p, int block)
+{
+    adn_device_name name = {"cpu"};
+    int gpu = p->blocks[block].gpu;
+
+    if (gpu != ADN_ON_CPU) snprintf(name.s, sizeof(name.s), "cuda:%d", gpu);
+    return name;
 }
 
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,

@@ -47,11 +47,10 @@ static adn_status create_edge(adn_run *r, int j)
 
 adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
 {
-    adn_status st = adn_plan_fits(conf->plan, adn_memory_free());
-    adn_run *r = st == ADN_OK ? adn_alloc(sizeof(*r)) : NULL;
+    adn_status st = ADN_OK;
+    adn_run *r = adn_alloc(sizeof(*r));
     int n = conf->plan->n_block;
 
-    if (st != ADN_OK) return st;
     if (r == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
     pthread_mutex_init(&r->row_lock, NULL);
     adn_bell_init(&r->source.bell);
@@ -69,6 +68,7 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
     for (int j = 0; j < n; j++) r->devs[j] = conf->devs != NULL ? conf->devs[j] : conf->dev;
     r->dev = r->devs[0];
     r->conf.devs = NULL; /* the caller's */
+    for (int j = 0; j < n; j++) ADN_TRY(st, adn_plan_fits(r->plan, r->devs, r->devs[j]), fail);
     for (int j = 0; j < n; j++) {
         r->workers[j] = (adn_worker){.run = r, .block = j, .seen_s = NAN};
         adn_bell_init(&r->workers[j].bell);

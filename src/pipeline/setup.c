@@ -53,14 +53,30 @@ static adn_status load_old(const adn_setup *s, adn_config **out)
     return st;
 }
 
-/* A resumed run keeps the teams it began with: sums depend on how work is split. */
+/* A resumed run keeps the devices it began on where they are left to choose: each kind rounds in
+ * its own way. */
+static void keep_devices(adn_setup *s, const adn_config *old)
+{
+    for (int j = 0; j < s->plan.n_block && j < old->n_block; j++) {
+        const adn_block_conf *was = &old->blocks[j];
+        adn_plan_block *b = &s->plan.blocks[j];
+        bool is_open = s->conf->n_block == 0 || s->conf->blocks[j].place == ADN_PLACE_AUTO;
+        bool is_there = was->place == ADN_PLACE_GPU && was->gpu < s->devices.gpus.n;
+        if (is_open && is_there && b->gpu != ADN_ON_CPU) b->gpu = was->gpu;
+        if ((was->place == ADN_PLACE_GPU) != (b->gpu != ADN_ON_CPU))
+            adn_warn("block %d began on %s and goes on on %s: results will differ in rounding", j,
+                     was->device, adn_plan_device(&s->plan, j).s);
+    }
+}
+
+/* And its teams: sums depend on how work is split. */
 static void keep_teams(adn_setup *s, const adn_config *old)
 {
     int cores[1024], n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores));
 
     for (int j = 0; j < s->plan.n_block && j < old->n_block; j++) {
         int n = old->blocks[j].threads;
-        if (n <= 0) continue;
+        if (n <= 0 || s->plan.blocks[j].gpu != ADN_ON_CPU) continue;
         if (n > n_core && n != s->plan.blocks[j].queue.n_thread)
             adn_warn("block %d began with %d threads; this machine gives %d cores", j, n, n_core);
         s->plan.blocks[j].queue.n_thread = n;
@@ -72,7 +88,7 @@ static adn_status plan_cuts(adn_setup *s, const adn_config *old, adn_cuts *cuts)
 {
     if (!adn_cuts_are_auto(s->conf)) return ADN_OK;
     if (old == NULL || old->model.cuts_kind != ADN_CUTS_LIST)
-        return adn_cuts_choose(s->conf, &s->data, s->dev, cuts);
+        return adn_devices_cut(&s->devices, s->conf, &s->data, cuts);
     cuts->n_block = old->model.n_cut + 1;
     if (cuts->n_block > ADN_MAX_BLOCKS)
         return ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", cuts->n_block, ADN_MAX_BLOCKS);
@@ -88,12 +104,15 @@ static adn_status plan(adn_setup *s)
 
     if (s->dir != NULL) ADN_TRY(st, load_old(s, &old), done);
     ADN_TRY(st, plan_cuts(s, old, &cuts), done);
-    ADN_TRY(st, adn_plan_create_cut(s->conf, &s->data, &cuts, &s->plan), done);
+    ADN_TRY(st, adn_plan_create_cut(s->conf, &s->data, &cuts, &s->devices.gpus, &s->plan), done);
     if (s->plan.n_block > ADN_MAX_BLOCKS) {
         st = ADN_FAIL(ADN_BADCONF, "%d blocks; at most %d", s->plan.n_block, ADN_MAX_BLOCKS);
         goto done;
     }
-    if (old != NULL) keep_teams(s, old);
+    if (old != NULL) {
+        keep_devices(s, old);
+        keep_teams(s, old);
+    }
 done:
     adn_config_free(old);
     return st;
@@ -112,18 +131,30 @@ static adn_status resolve_cuts(adn_setup *s)
     return adn_config_resolve(s->conf, "model.cuts", text);
 }
 
+static adn_status resolve_block(adn_setup *s, int j)
+{
+    adn_status st = ADN_OK;
+    const adn_plan_block *b = &s->plan.blocks[j];
+    char key[40], value[24];
+
+    if (s->conf->n_block == 0 || s->conf->blocks[j].place == ADN_PLACE_AUTO) {
+        snprintf(key, sizeof(key), "blocks[%d].device", j);
+        st = adn_config_resolve(s->conf, key, adn_plan_device(&s->plan, j).s);
+    }
+    if (st != ADN_OK || b->gpu != ADN_ON_CPU) return st;
+    snprintf(key, sizeof(key), "blocks[%d].threads", j);
+    snprintf(value, sizeof(value), "%d", b->queue.n_thread);
+    return adn_config_resolve(s->conf, key, value);
+}
+
 /* What `auto` became goes into the config, so that the stored one says it. */
 static adn_status resolve(adn_setup *s)
 {
     adn_status st = resolve_cuts(s);
-    char key[40], value[200];
+    char value[200];
     const adn_data_conf *d = &s->conf->data;
 
-    for (int j = 0; j < s->plan.n_block && st == ADN_OK; j++) {
-        snprintf(key, sizeof(key), "blocks[%d].threads", j);
-        snprintf(value, sizeof(value), "%d", s->plan.blocks[j].queue.n_thread);
-        st = adn_config_resolve(s->conf, key, value);
-    }
+    for (int j = 0; j < s->plan.n_block && st == ADN_OK; j++) st = resolve_block(s, j);
     for (int what = 0; what < 2 && st == ADN_OK; what++) {
         const double *v = what == 0 ? s->data.mean : s->data.std;
         int n = 0;
@@ -184,15 +215,16 @@ adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
         if (adn_rundir_state(s->dir) == ADN_RUN_FINISHED) goto done;
     }
     ADN_TRY(st, adn_dataset_open(&s->conf->data, &s->data), done);
-    ADN_TRY(st, adn_cpu_open(&s->dev), done);
+    adn_devices_init(&s->devices, s->conf);
     ADN_TRY(st, plan(s), done);
+    ADN_TRY(st, adn_devices_open(&s->devices, &s->plan), done);
     if (s->plan.leaves_one_out)
         adn_info("the last batch of an epoch would have one sample: it is left out (batch norm "
                  "cannot learn from it)");
     ADN_TRY(st, resolve(s), done);
     adn_run_conf rc = {.plan = &s->plan,
                        .data = &s->data,
-                       .dev = s->dev,
+                       .devs = s->devices.of_block,
                        .must_stop = tells->must_stop,
                        .on_row = tells->on_row,
                        .on_edge_row = tells->on_edge_row,
@@ -218,7 +250,7 @@ done:
 void adn_setup_clear(adn_setup *s)
 {
     adn_run_destroy(s->run);
-    if (s->dev != NULL) s->dev->ops->close(s->dev);
+    adn_devices_close(&s->devices);
     adn_log_tee_set(-1);
     adn_rundir_close(s->dir);
     adn_plan_clear_all(&s->plan);
@@ -231,12 +263,13 @@ adn_status adn_stand(adn_standing *s, const adn_config *conf, const adn_run_conf
     adn_run_conf rc = *tells;
     adn_cuts cuts = {0};
 
-    ADN_TRY(st, adn_cpu_open(&s->dev), done);
-    ADN_TRY(st, adn_cuts_choose(conf, &s->data, s->dev, &cuts), done);
-    ADN_TRY(st, adn_plan_create_cut(conf, &s->data, &cuts, &s->plan), done);
+    adn_devices_init(&s->devices, conf);
+    ADN_TRY(st, adn_devices_cut(&s->devices, conf, &s->data, &cuts), done);
+    ADN_TRY(st, adn_plan_create_cut(conf, &s->data, &cuts, &s->devices.gpus, &s->plan), done);
+    ADN_TRY(st, adn_devices_open(&s->devices, &s->plan), done);
     rc.plan = &s->plan;
     rc.data = &s->data;
-    rc.dev = s->dev;
+    rc.devs = s->devices.of_block;
     st = adn_run_create(&rc, &s->run);
 done:
     return st;
@@ -245,7 +278,7 @@ done:
 void adn_stand_clear(adn_standing *s)
 {
     adn_run_destroy(s->run);
-    if (s->dev != NULL) s->dev->ops->close(s->dev);
+    adn_devices_close(&s->devices);
     adn_plan_clear_all(&s->plan);
     adn_dataset_close(&s->data);
 }

@@ -4,7 +4,7 @@
 #define ADN_PIPELINE_SETUP_H
 
 #include "adonis/train.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/devices.h"
 #include "store/store.h"
 
 typedef struct adn_setup {
@@ -12,7 +12,7 @@ typedef struct adn_setup {
     const adn_train_options *options; /* borrowed */
     adn_dataset_pair data;
     adn_plan plan;
-    adn_device *dev;
+    adn_devices devices;
     adn_run *run; /* NULL: the run was finished before */
     adn_rundir *dir;
     adn_train_start start;
@@ -27,7 +27,7 @@ void adn_setup_clear(adn_setup *s);
 typedef struct adn_standing {
     adn_dataset_pair data;
     adn_plan plan;
-    adn_device *dev;
+    adn_devices devices;
     adn_run *run;
 } adn_standing;
 adn_status adn_stand(adn_standing *s, const adn_config *conf,

@@ -67,32 +67,17 @@ static bool runs_one_by_one(const adn_plan *p)
            p->conf->schedule == ADN_SCHEDULE_VIRTUAL;
 }
 
-static bool are_measured(const adn_cuts *cuts)
+/* All cores where blocks run one after another. A GPU's queue is one stream. */
+static void share_cores(const adn_plan *p, const double *cost, int n_core, int *team)
 {
-    return cuts != NULL && cuts->seconds[0] > 0;
-}
-
-/* All cores where blocks run one after another. */
-static adn_status share_cores(const adn_plan *p, const adn_cuts *cuts, int n_core, int *team)
-{
-    adn_status st = ADN_OK;
-    double *cost = adn_alloc((size_t)p->n_block * sizeof(*cost));
-
-    if (cost == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
-    for (int j = 0; j < p->n_block; j++) {
-        team[j] = n_core;
-        if (are_measured(cuts))
-            cost[j] = cuts->seconds[j];
-        else
-            ADN_TRY(st, adn_net_spec_macs(&p->blocks[j].spec, &cost[j]), done);
+    if (p->blocks[0].gpu == ADN_ON_CPU && !runs_one_by_one(p)) {
+        adn_teams_share(cost, p->n_block, n_core, team);
+        return;
     }
-    if (!runs_one_by_one(p)) adn_teams_share(cost, p->n_block, n_core, team);
-done:
-    adn_free(cost);
-    return st;
+    for (int j = 0; j < p->n_block; j++) team[j] = p->blocks[j].gpu == ADN_ON_CPU ? n_core : 1;
 }
 
-adn_status adn_plan_teams(adn_plan *p, const adn_cuts *cuts)
+adn_status adn_plan_teams(adn_plan *p, const double *cost, const adn_cuts *cuts)
 {
     static const char *const names[] = {"block0", "block1", "block2", "block3",
                                         "block4", "block5", "block6", "block7"};
@@ -101,32 +86,42 @@ adn_status adn_plan_teams(adn_plan *p, const adn_cuts *cuts)
     int *team = adn_alloc((size_t)p->n_block * sizeof(*team));
 
     if (team == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
-    ADN_TRY(st, share_cores(p, cuts, n_allowed, team), done);
+    share_cores(p, cost, n_allowed, team);
     for (int j = 0; j < p->n_block; j++) {
         adn_plan_block *b = &p->blocks[j];
         b->queue.name = j < (int)ADN_COUNT(names) ? names[j] : "block";
         ADN_TRY(st, adn_teams_given(p->conf, j, &b->queue), done);
         bool is_given = b->queue.n_thread > 0; /* measured as it is */
         if (!is_given) b->queue.n_thread = team[j];
-        if (!are_measured(cuts)) continue;
+        if (!adn_cuts_are_measured(cuts)) continue;
         b->predicted_s = cuts->seconds[j];
-        if (!is_given) b->predicted_s *= (double)cuts->n_thread / team[j];
+        if (!is_given && b->gpu == ADN_ON_CPU) b->predicted_s *= (double)cuts->n_thread / team[j];
     }
 done:
     adn_free(team);
     return st;
 }
 
+/* Seconds that a step of all blocks keeps the device of block j busy. */
+static double device_s(const adn_plan *p, int j, int n_core)
+{
+    double sum = 0;
+    int gpu = p->blocks[j].gpu;
+
+    for (int k = 0; k < p->n_block; k++)
+        if (p->blocks[k].gpu == gpu) sum += p->blocks[k].predicted_s * p->blocks[k].queue.n_thread;
+    return gpu == ADN_ON_CPU ? sum / n_core : sum;
+}
+
 double adn_plan_predict(const adn_plan *p, int n_core, int *slowest)
 {
-    double work = 0;
+    double most = 0;
     int at = 0;
 
     for (int j = 0; j < p->n_block; j++) {
-        const adn_plan_block *b = &p->blocks[j];
-        work += b->predicted_s * b->queue.n_thread;
-        if (b->predicted_s > p->blocks[at].predicted_s) at = j;
+        if (p->blocks[j].predicted_s > p->blocks[at].predicted_s) at = j;
+        most = ADN_MAX(most, device_s(p, j, n_core));
     }
     if (slowest != NULL) *slowest = at;
-    return runs_one_by_one(p) ? 0 : ADN_MAX(p->blocks[at].predicted_s, work / n_core);
+    return runs_one_by_one(p) ? 0 : ADN_MAX(p->blocks[at].predicted_s, most);
 }

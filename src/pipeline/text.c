@@ -9,10 +9,14 @@
 #include "core/json.h"
 #include "core/thread.h"
 
+typedef struct cell {
+    char s[24];
+} cell;
+
 typedef struct block_facts {
     adn_net_sizes net;
     adn_shape input, emits;
-    int first_unit, last_unit, threads;
+    int first_unit, last_unit;
 } block_facts;
 
 static block_facts facts_of(const adn_plan *p, adn_run *r, int j)
@@ -22,8 +26,15 @@ static block_facts facts_of(const adn_plan *p, adn_run *r, int j)
                          .input = b->spec.input,
                          .emits = b->emits,
                          .first_unit = b->first_unit,
-                         .last_unit = b->last_unit,
-                         .threads = b->queue.n_thread};
+                         .last_unit = b->last_unit};
+}
+
+/* A GPU has none. */
+static cell threads_of(const adn_plan_block *b)
+{
+    cell c = {"-"};
+    if (b->gpu == ADN_ON_CPU) snprintf(c.s, sizeof(c.s), "%d", b->queue.n_thread);
+    return c;
 }
 
 static bool is_measured(const adn_plan *p)
@@ -80,8 +91,8 @@ static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
     adn_json_int(j, "block", b);
     adn_json_int(j, "first_unit", f.first_unit);
     adn_json_int(j, "last_unit", f.last_unit);
-    adn_json_string(j, "device", "cpu");
-    adn_json_int(j, "threads", f.threads);
+    adn_json_string(j, "device", adn_plan_device(p, b).s);
+    if (p->blocks[b].gpu == ADN_ON_CPU) adn_json_int(j, "threads", p->blocks[b].queue.n_thread);
     if (is_measured(p)) adn_json_number(j, "predicted_ms", 1e3 * p->blocks[b].predicted_s);
     adn_json_number(j, "macs", f.net.macs);
     adn_json_number(j, "head_macs", f.net.head_macs);
@@ -217,18 +228,15 @@ static void blocks_table(adn_text *t, const adn_plan *p, adn_run *r, size_t *tot
         snprintf(to, sizeof(to), "%dx%dx%d", f.emits.h, f.emits.w, f.emits.c);
         adn_text_line(t,
                       "%-5d  %-6s  %-11s  %-11s  %8.2f  %3.0f%%  %-9lld  %8.1f MiB  %7.1f MiB  "
-                      "%5.1f MiB  %8.1f  cpu       %d\n",
+                      "%5.1f MiB  %8.1f  %-8s  %s\n",
                       b, units, in, b == p->n_block - 1 ? "-" : to, f.net.macs * 1e-6,
                       100 * f.net.head_macs / f.net.macs, (long long)f.net.n_param,
                       mib(2 * f.net.param_bytes), mib(f.net.activation_bytes),
-                      mib(f.net.workspace_bytes), mib(peak), f.threads);
+                      mib(f.net.workspace_bytes), mib(peak), adn_plan_device(p, b).s,
+                      threads_of(&p->blocks[b]).s);
         *total += peak;
     }
 }
-
-typedef struct cell {
-    char s[24];
-} cell;
 
 static cell limit(int64_t n)
 {
@@ -308,7 +316,7 @@ static void predicted_table(adn_text *t, const adn_plan *p)
         const adn_plan_block *b = &p->blocks[j];
         char units[16];
         snprintf(units, sizeof(units), "%d-%d", b->first_unit, b->last_unit);
-        adn_text_line(t, "%-5d  %-5s  %7d  %17.2f\n", j, units, b->queue.n_thread,
+        adn_text_line(t, "%-5d  %-5s  %7s  %17.2f\n", j, units, threads_of(b).s,
                       1e3 * b->predicted_s);
     }
     if (step_s > 0)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices.h"
 #include "formula.h"
 #include "optim/optim.h"
 #include "suite.h"
@@ -30,10 +31,9 @@ typedef struct bench { /* the net under test */
     adn_queue *queue;
     adn_net *net;
     adn_optim *optim;
-    uint8_t *pixels;
-    adn_label *labels;
-    adn_loss_result *result;
-    int32_t *halt;
+    uint8_t *pixels;                     /* the host's */
+    adn_label *labels;                   /* likewise */
+    void *src, *targets, *result, *halt; /* the device's */
     double loss, norms[MAX_TENSOR];
 } bench;
 
@@ -82,6 +82,23 @@ static void set_formula_weights(bench *b)
     }
 }
 
+static size_t pixel_bytes(const bench *b)
+{
+    return (size_t)b->plan.batch * 32 * 32 * 3;
+}
+
+static size_t label_bytes(const bench *b)
+{
+    return (size_t)b->plan.batch * sizeof(adn_label);
+}
+
+static void *on_device(const bench *b, size_t bytes)
+{
+    void *p = NULL;
+    ck_assert_int_eq(b->dev->ops->alloc(b->dev, bytes, &p), ADN_OK);
+    return p;
+}
+
 static void bench_open(bench *b, const char *name, int batch, double lr, adn_conv_algo conv)
 {
     char *yaml = adn_format(
@@ -95,7 +112,7 @@ static void bench_open(bench *b, const char *name, int batch, double lr, adn_con
     memcpy(b->data.mean, (double[]){.4914, .4822, .4465}, 3 * sizeof(double));
     memcpy(b->data.std, (double[]){.2023, .1994, .2010}, 3 * sizeof(double));
     ck_assert_int_eq(adn_plan_create(b->conf, &b->data, &b->plan), ADN_OK);
-    ck_assert_int_eq(adn_cpu_open(&b->dev), ADN_OK);
+    b->dev = devices_get(0);
     ck_assert_int_eq(b->dev->ops->queue_create(
                          b->dev, &(adn_queue_conf){.name = "bp", .n_thread = 2}, &b->queue),
                      ADN_OK);
@@ -112,10 +129,12 @@ static void bench_open(bench *b, const char *name, int batch, double lr, adn_con
     size_t n_decay, n = adn_net_n_param(b->net, &n_decay);
     ck_assert_int_eq(adn_optim_create(b->queue, ADN_F32, n, n_decay, &b->conf->optim, &b->optim),
                      ADN_OK);
-    b->pixels = adn_alloc((size_t)batch * 32 * 32 * 3);
-    b->labels = adn_alloc((size_t)batch * sizeof(*b->labels));
-    b->result = adn_alloc(sizeof(*b->result));
-    b->halt = adn_alloc(sizeof(*b->halt));
+    b->pixels = adn_alloc(pixel_bytes(b));
+    b->labels = adn_alloc(label_bytes(b));
+    b->src = on_device(b, pixel_bytes(b));
+    b->targets = on_device(b, label_bytes(b));
+    b->result = on_device(b, sizeof(adn_loss_result));
+    b->halt = on_device(b, sizeof(int32_t));
 }
 
 static void bench_close(bench *b)
@@ -123,22 +142,26 @@ static void bench_close(bench *b)
     adn_optim_destroy(b->optim);
     adn_net_destroy(b->net);
     b->dev->ops->queue_destroy(b->queue);
+    b->dev->ops->release(b->dev, b->src);
+    b->dev->ops->release(b->dev, b->targets);
+    b->dev->ops->release(b->dev, b->result);
+    b->dev->ops->release(b->dev, b->halt);
     b->dev->ops->close(b->dev);
     adn_plan_clear_all(&b->plan);
     tiny_data_clear(&b->data);
     adn_config_free(b->conf);
     adn_free(b->pixels);
     adn_free(b->labels);
-    adn_free(b->result);
-    adn_free(b->halt);
 }
 
 /* One step (from 1), and the norms after it. */
 static void bench_step(bench *b, int step)
 {
     int batch = b->plan.batch;
-    adn_net_io io = {.src = b->pixels,
-                     .labels = b->labels,
+    adn_loss_result result;
+    const adn_device_ops *ops = b->dev->ops;
+    adn_net_io io = {.src = b->src,
+                     .labels = b->targets,
                      .result = b->result,
                      .halt = b->halt,
                      .moves_stats = true};
@@ -149,13 +172,16 @@ static void bench_step(bench *b, int step)
         int label = adn_formula_label((uint32_t)step, (uint32_t)k);
         b->labels[k] = (adn_label){label, label, 1};
     }
+    ck_assert_int_eq(ops->upload(b->queue, b->src, b->pixels, pixel_bytes(b)), ADN_OK);
+    ck_assert_int_eq(ops->upload(b->queue, b->targets, b->labels, label_bytes(b)), ADN_OK);
     ck_assert_int_eq(adn_net_fwd(b->net, batch, true, &io), ADN_OK);
     ck_assert_int_eq(adn_net_learn(b->net, batch, true, &io), ADN_OK);
     ck_assert_int_eq(adn_optim_step(b->optim, adn_net_params(b->net), adn_net_grads(b->net),
                                     b->conf->optim.lr, false, b->halt),
                      ADN_OK);
-    ck_assert_int_eq(b->dev->ops->queue_sync(b->queue), ADN_OK);
-    b->loss = b->result->loss_sum / batch;
+    ck_assert_int_eq(ops->download(b->queue, &result, b->result, sizeof(result)), ADN_OK);
+    ck_assert_int_eq(ops->queue_sync(b->queue), ADN_OK);
+    b->loss = result.loss_sum / batch;
     for (int i = 0; i < adn_net_n_tensor(b->net); i++) {
         const adn_tensor *t = adn_net_tensor(b->net, i);
         double *v = adn_alloc(t->count * sizeof(*v)), sum = 0;
@@ -216,17 +242,18 @@ static void check(const char *name, int n_quantity, adn_conv_algo conv)
     bench_close(&b);
 }
 
+/* On a GPU the choice is cuDNN's. */
 static const adn_conv_algo algos[] = {ADN_CONV_DIRECT, ADN_CONV_WINOGRAD};
 
 START_TEST(dgl4_follows_pytorch_for_20_steps)
 {
-    check("dgl4", 39, algos[_i]);
+    check("dgl4", 39, devices_are_gpus() ? ADN_CONV_AUTO : algos[_i]);
 }
 END_TEST
 
 START_TEST(resnet20_follows_pytorch_for_20_steps)
 {
-    check("resnet20", 108, algos[_i]);
+    check("resnet20", 108, devices_are_gpus() ? ADN_CONV_AUTO : algos[_i]);
 }
 END_TEST
 
@@ -234,8 +261,10 @@ int main(void)
 {
     Suite *suite = suite_create("bp against PyTorch");
     TCase *tc = tcase_create("bp");
-    tcase_add_loop_test(tc, dgl4_follows_pytorch_for_20_steps, 0, (int)ADN_COUNT(algos));
-    tcase_add_loop_test(tc, resnet20_follows_pytorch_for_20_steps, 0, (int)ADN_COUNT(algos));
+    int n_algo = devices_are_gpus() ? 1 : (int)ADN_COUNT(algos);
+    tcase_set_timeout(tc, 0);
+    tcase_add_loop_test(tc, dgl4_follows_pytorch_for_20_steps, 0, n_algo);
+    tcase_add_loop_test(tc, resnet20_follows_pytorch_for_20_steps, 0, n_algo);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);
 }

@@ -8,6 +8,25 @@
 #include "device/cpu/cpu.h"
 #include "device/cuda.h"
 
+bool devices_are_gpus(void)
+{
+    const char *only = getenv("ADN_TEST_DEVICE");
+    return only != NULL && strcmp(only, "cuda") == 0;
+}
+
+int devices_count(void)
+{
+    return devices_are_gpus() ? adn_cuda_count(NULL) : 1;
+}
+
+adn_device *devices_get(int k)
+{
+    adn_device *dev = NULL;
+    const adn_cuda_conf conf = {.ordinal = k};
+    ADN_ASSERT((devices_are_gpus() ? adn_cuda_open(&conf, &dev) : adn_cpu_open(&dev)) == ADN_OK);
+    return dev;
+}
+
 static void add(devices *all, const char *name, adn_device *dev, bool is_cpu)
 {
     ADN_ASSERT(all->n < (int)ADN_COUNT(all->one));
@@ -25,8 +44,8 @@ static void add(devices *all, const char *name, adn_device *dev, bool is_cpu)
 
 void devices_open(devices *all)
 {
-    const char *env = getenv("ADONIS_ISA"), *only = getenv("ADN_TEST_DEVICE");
-    bool has_cpu = only == NULL || strcmp(only, "cuda") != 0;
+    const char *env = getenv("ADONIS_ISA");
+    bool has_cpu = !devices_are_gpus();
     char given[64];
 
     snprintf(given, sizeof(given), "%s", env == NULL ? "" : env);

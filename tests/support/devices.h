@@ -19,6 +19,11 @@ typedef struct devices {
     int n;
 } devices;
 
+/* Devices of the kind that flows run on: cpu, with ADN_TEST_DEVICE=cuda GPUs. */
+bool devices_are_gpus(void);
+int devices_count(void);        /* GPUs; 1 cpu */
+adn_device *devices_get(int k); /* opens the k-th; asserts. Gives */
+
 void devices_open(devices *all); /* a device that is not there is left out, and the log says why */
 void devices_close(devices *all);
 

@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "core/rng.h"
+#include "devices.h"
 #include "pipeline/inside.h"
 #include "suite.h"
 
@@ -136,7 +137,11 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
 
     memcpy(t->devs, o->devs, sizeof(t->devs));
     ADN_ASSERT(adn_plan_create(conf, data, &t->plan) == ADN_OK);
-    if (o->n_dev == 0) ADN_ASSERT(adn_cpu_open(&t->devs[0]) == ADN_OK);
+    if (o->n_dev == 0) { /* the virtual schedule has one queue for all blocks */
+        bool is_virtual = conf->schedule == ADN_SCHEDULE_VIRTUAL;
+        t->n_dev = is_virtual ? 1 : ADN_MIN(devices_count(), (int)TINY_DEVICES);
+        for (int k = 0; k < t->n_dev; k++) t->devs[k] = devices_get(k);
+    }
     for (int j = 0; j < t->plan.n_block; j++) devs[j] = t->devs[j % t->n_dev];
     adn_run_conf rc = {.plan = &t->plan,
                        .data = data,

@@ -52,7 +52,7 @@ typedef struct tiny_options {
     int64_t load_step;
     int64_t stop_at;
     adn_device *devs[TINY_DEVICES]; /* taken: block j is on the j-th of them, by turns */
-    int n_dev;                      /* 0: the cpu device, which the run opens */
+    int n_dev; /* 0: the cpu device, or GPUs (devices_get), which the run opens */
     void (*before_step)(void *user, int block); /* as in adn_run_conf; NULL: nothing */
     void *user;                                 /* its */
 } tiny_options;

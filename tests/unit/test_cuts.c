@@ -17,6 +17,8 @@ static const char *const config =
     "aux: {kind: mlp-sr, conv: 1, hidden: 1}\n"
     "edge: {slots: 3}\n";
 
+static const adn_gpus no_gpu = {0, "none"};
+
 typedef struct world {
     adn_config *conf;
     adn_dataset_pair data;
@@ -190,7 +192,7 @@ START_TEST(a_config_with_auto_gets_blocks_of_measured_times)
         int n = cases[i].n_block > 0 ? cases[i].n_block : ADN_MIN(ADN_MAX(2, n_core), 4);
         adn_cuts c = {0};
         adn_plan plan;
-        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, &c), ADN_OK);
+        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, 0, &c), ADN_OK);
         ck_assert_int_eq(c.n_block, n);
         ck_assert_int_eq(c.end[n - 1], 4);
         for (int j = 0; j < n; j++) {
@@ -198,7 +200,7 @@ START_TEST(a_config_with_auto_gets_blocks_of_measured_times)
             ck_assert(c.seconds[j] > 0);
         }
         ck_assert_ptr_nonnull(strstr(adn_test_log(), "predicted ms a step: "));
-        ck_assert_int_eq(adn_plan_create_cut(w.conf, &w.data, &c, &plan), ADN_OK);
+        ck_assert_int_eq(adn_plan_create_cut(w.conf, &w.data, &c, &no_gpu, &plan), ADN_OK);
         ck_assert_int_eq(plan.n_block, n);
         for (int j = 0; j < n; j++) {
             ck_assert_int_eq(plan.blocks[j].last_unit, c.end[j]);
@@ -222,7 +224,7 @@ START_TEST(one_block_is_said_and_nothing_is_measured)
     for (size_t i = 0; i < ADN_COUNT(cases); i++) {
         world w = make(cases[i].overrides);
         adn_cuts c = {0};
-        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, &c), ADN_OK);
+        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, 0, &c), ADN_OK);
         ck_assert(c.n_block == 1 && c.end[0] == cases[i].n_unit && c.seconds[0] == 0);
         ck_assert_msg(strstr(adn_test_log(), cases[i].says) != NULL, "%s", adn_test_log());
         ck_assert(strstr(adn_test_log(), "measuring") == NULL);
@@ -239,7 +241,7 @@ START_TEST(without_auto_or_blocks_nothing_is_chosen)
     for (size_t i = 0; i < ADN_COUNT(overrides); i++) {
         world w = make(overrides[i]);
         adn_cuts c = {.n_block = 77};
-        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, &c), ADN_OK);
+        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, 0, &c), ADN_OK);
         ck_assert_int_eq(c.n_block, 77);
         ck_assert_str_eq(adn_test_log(), "");
         clear(&w);
@@ -261,7 +263,7 @@ START_TEST(teams_and_predictions_follow_the_measured_times)
     adn_cuts c = {.n_block = 3, .end = {1, 2, 4}, .seconds = {0.5, 0.25, 0.125}, .n_thread = 2};
     adn_plan plan;
 
-    ck_assert_int_eq(adn_plan_create_cut(w.conf, &w.data, &c, &plan), ADN_OK);
+    ck_assert_int_eq(adn_plan_create_cut(w.conf, &w.data, &c, &no_gpu, &plan), ADN_OK);
     adn_teams_share(c.seconds, 3, n_core, team);
     team[0] = 3;
     for (int j = 0; j < 3; j++) {
@@ -279,11 +281,11 @@ START_TEST(teams_and_predictions_follow_the_measured_times)
     ck_assert_double_eq(adn_plan_predict(&plan, 4, NULL), 0);
     adn_plan_clear_all(&plan);
     c = (adn_cuts){.n_block = 3, .end = {1, 3, 4}}; /* as a stored run has them */
-    ck_assert_int_eq(adn_plan_create_cut(w.conf, &w.data, &c, &plan), ADN_OK);
+    ck_assert_int_eq(adn_plan_create_cut(w.conf, &w.data, &c, &no_gpu, &plan), ADN_OK);
     ck_assert(plan.blocks[1].last_unit == 3 && plan.blocks[0].predicted_s == 0);
     adn_plan_clear_all(&plan);
     c.end[1] = 4;
-    ck_assert_int_eq(adn_plan_create_cut(w.conf, &w.data, &c, &plan), ADN_BADCONF);
+    ck_assert_int_eq(adn_plan_create_cut(w.conf, &w.data, &c, &no_gpu, &plan), ADN_BADCONF);
     clear(&w);
 }
 END_TEST
@@ -301,7 +303,7 @@ START_TEST(every_failing_call_gives_its_status_and_leaks_nothing)
     for (n = 1; st != ADN_OK; n += 1 + n / 8) {
         adn_cuts c = {.n_block = 77};
         adn_faulty_arm(dev, n);
-        st = adn_cuts_choose(w.conf, &w.data, dev, &c);
+        st = adn_cuts_choose(w.conf, &w.data, dev, 0, &c);
         ck_assert_msg(st == ADN_OK || (st == ADN_DEVICE && c.n_block == 77), "call %lld: %s",
                       (long long)n, adn_status_name(st));
         ck_assert_int_eq(adn_alloc_live(), live);
@@ -312,7 +314,7 @@ START_TEST(every_failing_call_gives_its_status_and_leaks_nothing)
     for (n = 1; st != ADN_OK; n += 1 + n / 8) {
         adn_cuts c = {.n_block = 77};
         adn_alloc_fail_at(n);
-        st = adn_cuts_choose(w.conf, &w.data, dev, &c);
+        st = adn_cuts_choose(w.conf, &w.data, dev, 0, &c);
         adn_alloc_fail_at(0);
         ck_assert_msg(st == ADN_OK || (st == ADN_NOMEM && c.n_block == 77), "allocation %lld: %s",
                       (long long)n, adn_status_name(st));

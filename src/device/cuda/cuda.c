@@ -95,6 +95,7 @@ static void op_destroy(adn_op *base)
 
     if (op == NULL) return;
     if (op->impl_free != NULL) op->impl_free(op->impl);
+    adn_cuda_timer_clear(op->q, &op->timer);
     adn_free(op);
 }
 
@@ -130,7 +131,9 @@ static adn_status run(adn_op *base, const adn_op_args *args)
     adn_status st;
 
     CUDA_TRY(st, op->q->gpu, cudaSetDevice(op->q->gpu->conf.ordinal), done);
+    ADN_TRY(st, adn_cuda_timer_begin(op->q, &op->timer, &base->tally), done);
     ADN_TRY(st, op->run(op, args), done);
+    ADN_TRY(st, adn_cuda_timer_end(op->q, &op->timer), done);
     base->tally.runs++;
 done:
     return st;
@@ -201,4 +204,30 @@ adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out)
 fail:
     adn_free(gpu);
     return st;
+}
+
+static adn_status reach(const cuda_device *from, const cuda_device *to)
+{
+    adn_status st;
+    int can = 0;
+
+    CUDA_TRY(st, from, cudaDeviceCanAccessPeer(&can, from->conf.ordinal, to->conf.ordinal), done);
+    if (!can) {
+        adn_debug("%s reaches %s through the host's memory", from->name, to->name);
+        return ADN_OK;
+    }
+    CUDA_TRY(st, from, cudaSetDevice(from->conf.ordinal), done);
+    cudaError_t e = cudaDeviceEnablePeerAccess(to->conf.ordinal, 0);
+    if (e == cudaErrorPeerAccessAlreadyEnabled)
+        (void)cudaGetLastError();
+    else
+        CUDA_TRY(st, from, e, done);
+done:
+    return st;
+}
+
+adn_status adn_cuda_reach(adn_device *a, adn_device *b)
+{
+    adn_status st = reach((const cuda_device *)a, (const cuda_device *)b);
+    return st == ADN_OK ? reach((const cuda_device *)b, (const cuda_device *)a) : st;
 }

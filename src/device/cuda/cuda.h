@@ -20,6 +20,14 @@ typedef struct cuda_device {
     int sm;         /* multiprocessors */
 } cuda_device;
 
+/* Of one operation, or of a queue's copies: what runs between its two events. */
+typedef struct cuda_timer {
+    cudaEvent_t from, to;
+    bool is_pending; /* to was recorded and is not in the tally yet */
+    adn_tally *tally;
+    struct cuda_timer *next; /* of the queue */
+} cuda_timer;
+
 typedef struct cuda_queue {
     adn_queue base;
     cuda_device *gpu; /* borrowed */
@@ -27,7 +35,10 @@ typedef struct cuda_queue {
     cublasHandle_t blas;
     cudnnHandle_t dnn;
     void *blas_workspace;
-    _Atomic adn_status failed; /* first failure that CUDA told of work enqueued before */
+    adn_tally copies;
+    double copy_bytes;
+    cuda_timer copy_timer, *timers; /* of a timed queue: all that were used */
+    _Atomic adn_status failed;      /* first failure that CUDA told of work enqueued before */
 } cuda_queue;
 
 typedef struct cuda_op cuda_op;
@@ -38,6 +49,7 @@ struct cuda_op {
     adn_status (*run)(const cuda_op *op, const adn_op_args *args);
     void *impl; /* plans and the like; NULL if it needs none */
     void (*impl_free)(void *impl);
+    cuda_timer timer;
 };
 
 /* Plans an operation of one kind: fills op->run (and impl, base.workspace_bytes, base.algo). op is
@@ -91,6 +103,13 @@ adn_status adn_cuda_queue_blas(cuda_queue *q);
 adn_status adn_cuda_queue_dnn(cuda_queue *q);
 adn_status adn_cuda_copy(adn_queue *q, void *dst, const void *src, size_t bytes);
 adn_status adn_cuda_fill(adn_queue *q, void *dst, int byte, size_t bytes);
+
+/* cuda_timer.c. Nothing, where the queue is not timed. A timer waits for its last run before it is
+ * used again: the host is a step ahead at most. */
+adn_status adn_cuda_timer_begin(cuda_queue *q, cuda_timer *t, adn_tally *tally);
+adn_status adn_cuda_timer_end(cuda_queue *q, cuda_timer *t);
+adn_status adn_cuda_timers_collect(cuda_queue *q); /* waits for what is timed */
+void adn_cuda_timer_clear(cuda_queue *q, cuda_timer *t);
 
 /* cuda_event.c */
 adn_status adn_cuda_event_create(adn_device *dev, adn_event **out);

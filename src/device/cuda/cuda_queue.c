@@ -33,6 +33,7 @@ void adn_cuda_queue_destroy(adn_queue *queue)
     if (q == NULL) return;
     if (cudaSetDevice(q->gpu->conf.ordinal) == cudaSuccess && q->stream != NULL)
         cudaStreamSynchronize(q->stream);
+    adn_cuda_timer_clear(q, &q->copy_timer);
     if (q->dnn != NULL) cudnnDestroy(q->dnn);
     if (q->blas != NULL) cublasDestroy(q->blas);
     if (q->blas_workspace != NULL) cudaFree(q->blas_workspace);
@@ -71,6 +72,7 @@ adn_status adn_cuda_queue_sync(adn_queue *queue)
 
     CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), done);
     CUDA_TRY(st, q->gpu, cudaStreamSynchronize(q->stream), done);
+    st = adn_cuda_timers_collect(q);
 done:
     return st;
 }
@@ -78,8 +80,19 @@ done:
 /* Waits are not measured: that would take an event around each. */
 adn_status adn_cuda_queue_profile(adn_queue *queue, adn_profile *out)
 {
-    *out = (adn_profile){.wait_s = NAN};
-    return adn_cuda_queue_sync(queue);
+    const cuda_queue *q = (const cuda_queue *)queue;
+    adn_status st = adn_cuda_queue_sync(queue);
+
+    *out = (adn_profile){.copies = q->copies, .copy_bytes = q->copy_bytes, .wait_s = NAN};
+    return st;
+}
+
+/* A copy or a fill has been enqueued. */
+static adn_status count_copy(cuda_queue *q, size_t bytes)
+{
+    q->copies.runs++;
+    q->copy_bytes += (double)bytes;
+    return adn_cuda_timer_end(q, &q->copy_timer);
 }
 
 /* One call for all directions: an address says where it lies. */
@@ -90,7 +103,9 @@ adn_status adn_cuda_copy(adn_queue *queue, void *dst, const void *src, size_t by
 
     if (bytes == 0) return ADN_OK;
     CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), done);
+    ADN_TRY(st, adn_cuda_timer_begin(q, &q->copy_timer, &q->copies), done);
     CUDA_TRY(st, q->gpu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDefault, q->stream), done);
+    st = count_copy(q, 2 * bytes);
 done:
     return st;
 }
@@ -102,7 +117,9 @@ adn_status adn_cuda_fill(adn_queue *queue, void *dst, int byte, size_t bytes)
 
     if (bytes == 0) return ADN_OK;
     CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), done);
+    ADN_TRY(st, adn_cuda_timer_begin(q, &q->copy_timer, &q->copies), done);
     CUDA_TRY(st, q->gpu, cudaMemsetAsync(dst, byte, bytes, q->stream), done);
+    st = count_copy(q, bytes);
 done:
     return st;
 }

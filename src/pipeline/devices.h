@@ -1,0 +1,27 @@
+/* The devices that a run's blocks are on, opened as they are asked for. Private to src/pipeline. */
+#ifndef ADN_PIPELINE_DEVICES_H
+#define ADN_PIPELINE_DEVICES_H
+
+#include "pipeline/pipeline.h"
+
+enum { ADN_MAX_GPUS = 64 };
+typedef struct adn_devices {
+    adn_gpus gpus; /* those that this process may use */
+    bool allows_tf32;
+    adn_device *cpu, *gpu[ADN_MAX_GPUS];
+    adn_device *of_block[ADN_MAX_BLOCKS];
+} adn_devices;
+
+/* Counts GPUs; opens nothing. */
+void adn_devices_init(adn_devices *d, const adn_config *conf);
+void adn_devices_close(
+    adn_devices *d); /* all that were opened, after all else. Takes a zeroed one */
+/* GPU number `gpu`, or ADN_ON_CPU. Borrowed. */
+adn_status adn_devices_get(adn_devices *d, int gpu, adn_device **out) ADN_MUST_USE;
+/* What `model.cuts: auto` comes to on these devices (adn_cuts_choose); else *out stays. */
+adn_status adn_devices_cut(adn_devices *d, const adn_config *conf, const adn_dataset_pair *data,
+                           adn_cuts *out) ADN_MUST_USE;
+/* Sets of_block; neighbours' GPUs reach each other's memory where the machine has that. */
+adn_status adn_devices_open(adn_devices *d, const adn_plan *p) ADN_MUST_USE;
+
+#endif
