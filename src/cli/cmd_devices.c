@@ -7,6 +7,7 @@
 #include "cli/args.h"
 #include "core/json.h"
 #include "core/thread.h"
+#include "device/cuda.h"
 
 typedef struct machine {
     int n_core;
@@ -53,6 +54,84 @@ static adn_status print_json(adn_json *j)
     return st;
 }
 
+/* --- GPUs */
+
+static void gpu_name(char *out, size_t room, int ordinal)
+{
+    snprintf(out, room, "cuda:%d", ordinal);
+}
+
+/* Which GPUs copy to each other directly. */
+static void print_peers(int n)
+{
+    char name[16];
+
+    printf("\ncopies from, to:");
+    for (int to = 0; to < n; to++) {
+        gpu_name(name, sizeof(name), to);
+        printf("  %7s", name);
+    }
+    printf("\n");
+    for (int from = 0; from < n; from++) {
+        gpu_name(name, sizeof(name), from);
+        printf("%-16s", name);
+        for (int to = 0; to < n; to++)
+            printf("  %7s", from == to ? "-" : adn_cuda_reaches(from, to) ? "direct" : "host");
+        printf("\n");
+    }
+}
+
+static adn_status print_gpus(void)
+{
+    adn_cuda_info g;
+    const char *why;
+    char name[16], versions[160];
+    int n = adn_cuda_count(&why);
+
+    for (int k = 0; k < n; k++) {
+        adn_status st = adn_cuda_look(k, &g);
+        if (st != ADN_OK) return st;
+        gpu_name(name, sizeof(name), k);
+        printf("%-7s  %5d  %10zu  %10zu  %s, compute capability %d.%d", name, g.multiprocessors,
+               g.bytes >> 20, g.free_bytes >> 20, g.model, g.major, g.minor);
+        if (g.numa_node >= 0) printf(", memory node %d", g.numa_node);
+        printf("\n");
+    }
+    if (n > 1) print_peers(n);
+    adn_cuda_versions(versions, sizeof(versions));
+    printf("\nGPUs by %s\n", versions);
+    if (n == 0) printf("no GPU: %s\n", why);
+    return ADN_OK;
+}
+
+static adn_status put_gpus(adn_json *j)
+{
+    adn_cuda_info g;
+    char name[16];
+    int n = adn_cuda_count(NULL);
+
+    for (int k = 0; k < n; k++) {
+        adn_status st = adn_cuda_look(k, &g);
+        if (st != ADN_OK) return st;
+        gpu_name(name, sizeof(name), k);
+        adn_json_open(j, NULL, '{');
+        adn_json_string(j, "device", name);
+        adn_json_int(j, "multiprocessors", g.multiprocessors);
+        adn_json_int(j, "memory_mib", (int64_t)(g.bytes >> 20));
+        adn_json_int(j, "free_mib", (int64_t)(g.free_bytes >> 20));
+        adn_json_string(j, "model", g.model);
+        adn_json_int(j, "major", g.major);
+        adn_json_int(j, "minor", g.minor);
+        if (g.numa_node >= 0) adn_json_int(j, "numa_node", g.numa_node);
+        adn_json_open(j, "direct", '[');
+        for (int to = 0; to < n; to++)
+            if (to != k && adn_cuda_reaches(k, to)) adn_json_int(j, NULL, to);
+        adn_json_close(j, ']');
+        adn_json_close(j, '}');
+    }
+    return ADN_OK;
+}
+
 adn_status cmd_devices(int argc, char **argv)
 {
     adn_cli_args args;
@@ -65,7 +144,7 @@ adn_status cmd_devices(int argc, char **argv)
         printf("%-7s  %5s  %10s  %10s  %s\n", "device", "cores", "memory MiB", "free MiB", "model");
         printf("%-7s  %5d  %10lld  %10lld  %s\n", "cpu", m.n_core, (long long)m.memory_mib,
                (long long)m.free_mib, m.model);
-        return ADN_OK;
+        return print_gpus();
     }
     adn_json_open(&j, NULL, '[');
     adn_json_open(&j, NULL, '{');
@@ -75,7 +154,12 @@ adn_status cmd_devices(int argc, char **argv)
     adn_json_int(&j, "free_mib", m.free_mib);
     adn_json_string(&j, "model", m.model);
     adn_json_close(&j, '}');
+    st = put_gpus(&j);
     adn_json_close(&j, ']');
+    if (st != ADN_OK) {
+        adn_json_clear(&j);
+        return st;
+    }
     return print_json(&j);
 }
 
@@ -140,6 +224,23 @@ static finding check_data(void)
     return f;
 }
 
+static finding check_gpus(void)
+{
+    finding f = {.what = "GPUs", .state = "missing"};
+    const char *why;
+    int n = adn_cuda_count(&why);
+    char versions[160];
+
+    if (n == 0) {
+        snprintf(f.text, sizeof(f.text), "none (%s): blocks train on the cpu", why);
+        return f;
+    }
+    adn_cuda_versions(versions, sizeof(versions));
+    f.state = "ok";
+    snprintf(f.text, sizeof(f.text), "%d; %s", n, versions);
+    return f;
+}
+
 adn_status cmd_doctor(int argc, char **argv)
 {
     adn_cli_args args;
@@ -149,7 +250,8 @@ adn_status cmd_doctor(int argc, char **argv)
     if (st != ADN_OK) return st;
     machine m = look();
     bool is_json = adn_cli_has(&args, "--json"), is_well = true;
-    const finding all[] = {check_cores(&m), check_memory(&m), check_disk(), check_data()};
+    const finding all[] = {check_cores(&m), check_memory(&m), check_gpus(), check_disk(),
+                           check_data()};
     adn_json_open(&j, NULL, '[');
     for (size_t i = 0; i < ADN_COUNT(all); i++) {
         is_well = is_well && strcmp(all[i].state, "bad") != 0;

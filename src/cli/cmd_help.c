@@ -5,7 +5,7 @@
 #include "core/core.h"
 #include "cli/args.h"
 #include "core/json.h"
-#include "device/device.h"
+#include "device/cuda.h"
 
 static void print_overview(void)
 {
@@ -93,7 +93,7 @@ adn_status cmd_version(int argc, char **argv)
 {
     adn_cli_args args;
     adn_json j = {0};
-    char onednn[32];
+    char onednn[32], cuda[160];
     const char *isa = NULL;
     int lanes = 0;
     adn_status st = adn_cli_read(argc, argv, 0, 0, &args);
@@ -101,9 +101,11 @@ adn_status cmd_version(int argc, char **argv)
     if (st == ADN_OK) st = adn_cpu_isa_name(&isa, &lanes);
     if (st != ADN_OK) return st;
     adn_dnnl_version(onednn, sizeof(onednn));
+    adn_cuda_versions(cuda, sizeof(cuda));
     if (!adn_cli_has(&args, "--json")) {
-        printf("adonis %s\ncompiler %s\noneDNN %s\nprocessor code %s (%d floats a vector)\n",
-               adn_version(), __VERSION__, onednn, isa, lanes);
+        printf("adonis %s\ncompiler %s\noneDNN %s\nprocessor code %s (%d floats a vector)\nGPUs by "
+               "%s\n",
+               adn_version(), __VERSION__, onednn, isa, lanes, cuda);
         return ADN_OK;
     }
     adn_json_open(&j, NULL, '{');
@@ -112,6 +114,7 @@ adn_status cmd_version(int argc, char **argv)
     adn_json_string(&j, "onednn", onednn);
     adn_json_string(&j, "isa", isa);
     adn_json_int(&j, "lanes", lanes);
+    adn_json_string(&j, "cuda", cuda);
     adn_json_close(&j, '}');
     st = j.failed ? ADN_FAIL(ADN_NOMEM, "version: no memory") : ADN_OK;
     if (st == ADN_OK) printf("%s\n", j.text);

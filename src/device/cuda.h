@@ -15,6 +15,18 @@ typedef struct adn_cuda_conf {
  * without CUDA: *why (may be NULL) then says which, in a static text. */
 int adn_cuda_count(const char **why);
 
+typedef struct adn_cuda_info {
+    char model[64];                 /* "NVIDIA H100 80GB HBM3" */
+    int major, minor;               /* compute capability */
+    int multiprocessors, numa_node; /* -1: there is one, or it is not known */
+    size_t bytes, free_bytes;
+} adn_cuda_info;
+/* What GPU number `ordinal` is. ADN_DEVICE: the driver does not say. */
+adn_status adn_cuda_look(int ordinal, adn_cuda_info *out) ADN_MUST_USE;
+bool adn_cuda_reaches(int from, int to); /* copies between them need no stop in the host's memory */
+/* "CUDA 13.2, cuDNN 9.14.0, cuBLAS 13.2; driver for CUDA 13.1", or that there is no CUDA. */
+void adn_cuda_versions(char *out, size_t room);
+
 /* Opens a GPU as the device "cuda". ADN_DEVICE: there is none of that number. Close after all else
  * is destroyed. */
 adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out) ADN_MUST_USE;

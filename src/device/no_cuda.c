@@ -1,12 +1,32 @@
 /* What a program built without CUDA says of GPUs. */
 #include "device/cuda.h"
 
+#include <stdio.h>
+
 static const char why_none[] = "this program was built without CUDA";
 
 int adn_cuda_count(const char **why)
 {
     if (why != NULL) *why = why_none;
     return 0;
+}
+
+adn_status adn_cuda_look(int ordinal, adn_cuda_info *out)
+{
+    (void)out;
+    return ADN_FAIL(ADN_DEVICE, "cuda:%d: %s", ordinal, why_none);
+}
+
+bool adn_cuda_reaches(int from, int to)
+{
+    (void)from;
+    (void)to;
+    return false;
+}
+
+void adn_cuda_versions(char *out, size_t room)
+{
+    snprintf(out, room, "none: %s", why_none);
 }
 
 adn_status adn_cuda_reach(adn_device *a, adn_device *b)

@@ -160,7 +160,7 @@ static adn_status measure(bench *b, int n_step)
     }
     r->n_block = b->plan.n_block;
     r->batch = b->plan.batch;
-    r->type = b->plan.type;
+    r->plan = &b->plan;
     r->n_core = adn_cores_allowed(cores, (int)ADN_COUNT(cores));
     ADN_TRY(st, create_run(b, n_step), done);
     ADN_TRY(st, run_measured(b, then, now), done);

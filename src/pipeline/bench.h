@@ -29,7 +29,7 @@ typedef struct adn_bench_block {
 } adn_bench_block;
 
 typedef struct adn_bench {
-    adn_type type;             /* of activations */
+    const adn_plan *plan;      /* borrowed */
     int n_step, batch, n_core; /* n_step: of the source */
     int64_t n_learned;         /* images; async: that the slowest block learned, each once */
     adn_bench_block *blocks;

@@ -1,5 +1,6 @@
 /* What a benchmark says: each operation beside its floor, their sums beside the step, and where the
  * rest of the step went. */
+#include <math.h>
 #include <stdio.h>
 
 #include "core/json.h"
@@ -29,6 +30,11 @@ static account account_of(const adn_bench *b)
     a.beside = ADN_MAX(0, b->cpu_s - work);
     a.idle = ADN_MAX(0, a.all - work - a.beside);
     return a;
+}
+
+static bool is_on_cpu(const adn_bench *b)
+{
+    return b->plan->blocks[0].gpu == ADN_ON_CPU;
 }
 
 static const char *kind_name(int kind)
@@ -107,7 +113,7 @@ static void put_kinds(adn_json *j, const adn_bench_block *b)
 /* Of factors of the type that activations have. */
 static double best_gflop_s(const adn_bench *b, const adn_bench_block *block)
 {
-    return 2e-9 * (b->type == ADN_BF16 ? block->rates.macs_bf16_s : block->rates.macs_s);
+    return 2e-9 * (b->plan->type == ADN_BF16 ? block->rates.macs_bf16_s : block->rates.macs_s);
 }
 
 static void put_block(adn_json *j, const adn_bench *b, int k)
@@ -117,6 +123,7 @@ static void put_block(adn_json *j, const adn_bench *b, int k)
     adn_json_newline(j);
     adn_json_open(j, NULL, '{');
     adn_json_int(j, "block", k);
+    adn_json_string(j, "device", adn_plan_device(b->plan, k).s);
     adn_json_int(j, "threads", block->n_thread);
     adn_json_number(j, "busy_s", block->sum.seconds);
     adn_json_number(j, "floor_s", block->sum.floor_s);
@@ -158,7 +165,7 @@ adn_status adn_bench_json(const adn_bench *b, char **out)
     adn_json_int(&j, "batch", b->batch);
     adn_json_number(&j, "seconds", b->seconds);
     adn_json_number(&j, "data_wait", b->data_wait_s / b->seconds);
-    put_account(&j, b);
+    if (is_on_cpu(b)) put_account(&j, b);
     adn_json_open(&j, "blocks", '[');
     for (int k = 0; k < b->n_block; k++) put_block(&j, b, k);
     adn_json_close(&j, ']');
@@ -198,21 +205,32 @@ static void ops_table(adn_text *t, const adn_bench *b)
         }
 }
 
+static void waits_text(adn_text *t, const adn_bench *b, const adn_bench_block *block)
+{
+    double other = ADN_MAX(0, b->seconds - block->sum.seconds - block->wait_s);
+
+    if (isfinite(block->wait_s))
+        adn_text_line(t, "  %8.2f  %8.2f", ms(b, block->wait_s), ms(b, other));
+    else
+        adn_text_line(t, "  %8s  %8s", "-", "-");
+}
+
 static void blocks_table(adn_text *t, const adn_bench *b)
 {
     adn_text_line(t, "\nblock  threads    ms/step  GFLOP/s    GB/s   floor ms   times  waits ms"
                      "  other ms  img/s alone  best GFLOP/s  copy GB/s\n");
     for (int k = 0; k < b->n_block; k++) {
         const adn_bench_block *block = &b->blocks[k];
-        double other = ADN_MAX(0, b->seconds - block->sum.seconds - block->wait_s);
         adn_text_line(t, "%-5d  %7d  ", k, block->n_thread);
         rates_text(t, b, &block->sum);
-        adn_text_line(t, "  %8.2f  %8.2f  %11.0f  %12.1f  %9.1f\n", ms(b, block->wait_s),
-                      ms(b, other), img_s_alone(b, block), best_gflop_s(b, block),
+        waits_text(t, b, block);
+        adn_text_line(t, "  %11.0f  %12.1f  %9.1f\n", img_s_alone(b, block), best_gflop_s(b, block),
                       1e-9 * block->rates.copy_bytes_s);
     }
-    adn_text_line(t, "waits: of the block's worker, for batches, slots and its host; other: it had "
-                     "no core, or its queue's own work\n");
+    adn_text_line(t, is_on_cpu(b)
+                         ? "waits: of the block's worker, for batches, slots and its host; other: "
+                           "it had no core, or its queue's own work\n"
+                         : "waits: not measured on GPUs\n");
 }
 
 static void kinds_table(adn_text *t, const adn_bench *b)
@@ -261,7 +279,7 @@ static void account_table(adn_text *t, const adn_bench *b)
 adn_status adn_bench_table(const adn_bench *b, char **out)
 {
     adn_text t;
-    adn_status st = adn_text_begin(&t, b->type);
+    adn_status st = adn_text_begin(&t, b->plan);
 
     if (st != ADN_OK) return st;
     adn_text_line(
@@ -271,6 +289,6 @@ adn_status adn_bench_table(const adn_bench *b, char **out)
     ops_table(&t, b);
     blocks_table(&t, b);
     kinds_table(&t, b);
-    account_table(&t, b);
+    if (is_on_cpu(b)) account_table(&t, b);
     return adn_text_give(&t, out);
 }

@@ -37,10 +37,12 @@ adn_status adn_eval(const char *run_dir, const char *which,
         goto done;
     }
     ADN_TRY(st, adn_config_load(path, NULL, 0, &conf), done);
-    ADN_TRY(st, adn_env_compare(run_dir), done);
+    for (int j = 0; j < conf->n_block; j++) /* on what is here, wherever it was trained */
+        if (conf->blocks[j].place == ADN_PLACE_GPU) conf->blocks[j].place = ADN_PLACE_AUTO;
     ADN_TRY(st, adn_ckpt_path(run_dir, which, &dir), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
     ADN_TRY(st, adn_stand(&s, conf, &rc), done);
+    ADN_TRY(st, adn_env_compare(run_dir, &s.plan), done);
     ADN_TRY(st, adn_run_load(s.run, dir, 0, false), done);
     st = adn_run_test(s.run);
 done:

@@ -118,9 +118,9 @@ adn_status adn_replay_run(const char *run_dir,
     ADN_TRY(st, adn_rows_read(run_dir, &p.rows, &p.n_row), done);
     ADN_TRY(st, adn_config_load(path, NULL, 0, &conf), done);
     ADN_TRY(st, loosen(conf, run_dir), done);
-    ADN_TRY(st, adn_env_compare(run_dir), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
     ADN_TRY(st, adn_stand(&s, conf, &rc), done);
+    ADN_TRY(st, adn_env_compare(run_dir, &s.plan), done);
     p.result.n_step = adn_order_about(order).n_step;
     p.result.first_step = adn_order_about(order).first_step;
     ADN_TRY(st, load_start(&s, run_dir, p.result.first_step), done);

@@ -190,7 +190,7 @@ static adn_status load_newest(adn_setup *s)
     if (info.n_block != s->plan.n_block)
         return ADN_FAIL(ADN_BADCKPT, "%s: has %d blocks, the config makes %d", info.name,
                         info.n_block, s->plan.n_block);
-    ADN_TRY(st, adn_env_compare(adn_rundir_path(s->dir)), done);
+    ADN_TRY(st, adn_env_compare(adn_rundir_path(s->dir), &s->plan), done);
     ADN_TRY(st, adn_ckpt_path(adn_rundir_path(s->dir), info.name, &path), done);
     ADN_TRY(st, adn_run_load(s->run, path, info.step, true), done);
     adn_run_set_seconds(s->run, info.seconds);

@@ -194,7 +194,7 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_int(&j, "epoch_steps", p->epoch_batches);
     adn_json_int(&j, "short_batch", p->short_batch);
     adn_json_string(&j, "isa", isa);
-    adn_json_string(&j, "precision", adn_text_precision(p->type));
+    adn_json_string(&j, "precision", adn_text_precision(p));
     adn_json_string(&j, "mode", adn_config_word("mode", (int)p->conf->mode));
     adn_json_string(&j, "schedule", adn_config_word("schedule", (int)p->conf->schedule));
     adn_json_number(&j, "bound", bound(p, r));
@@ -328,7 +328,7 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
 {
     size_t total = 0;
     adn_text t;
-    adn_status st = adn_text_begin(&t, p->type);
+    adn_status st = adn_text_begin(&t, p);
 
     if (st != ADN_OK) return st;
     adn_text_line(

@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "device/cuda.h"
 #include "pipeline/text.h"
 
-const char *adn_text_precision(adn_type type)
+const char *adn_text_precision(const adn_plan *p)
 {
-    return type == ADN_BF16 ? "bf16" : "fp32";
+    return adn_config_word("precision", (int)p->conf->precision);
 }
 
 /* Room for n more characters and the end. */
@@ -26,16 +27,40 @@ static bool grow(adn_text *t, size_t n)
     return true;
 }
 
-adn_status adn_text_begin(adn_text *t, adn_type type)
+static adn_status name_processor(adn_text *t)
 {
     const char *isa = NULL;
     int lanes;
     adn_status st = adn_cpu_isa_name(&isa, &lanes);
 
+    if (st == ADN_OK) adn_text_line(t, "processor code %s (%d floats a vector)", isa, lanes);
+    return st;
+}
+
+static adn_status name_gpus(adn_text *t, const adn_plan *p)
+{
+    adn_status st = ADN_OK;
+    adn_cuda_info info;
+
+    for (int j = 0; j < p->n_block; j++) {
+        int gpu = p->blocks[j].gpu, first = 0;
+        while (p->blocks[first].gpu != gpu) first++;
+        if (first < j) continue;
+        ADN_TRY(st, adn_cuda_look(gpu, &info), done);
+        adn_text_line(t, "%scuda:%d (%s)", j == 0 ? "" : ", ", gpu, info.model);
+    }
+done:
+    return st;
+}
+
+adn_status adn_text_begin(adn_text *t, const adn_plan *p)
+{
     *t = (adn_text){0};
-    if (st == ADN_OK)
-        adn_text_line(t, "processor code %s (%d floats a vector); activations in %s\n", isa, lanes,
-                      adn_text_precision(type));
+    adn_status st = p->blocks[0].gpu == ADN_ON_CPU ? name_processor(t) : name_gpus(t, p);
+    adn_text_line(t, "; activations in %s\n", adn_text_precision(p));
+    if (st == ADN_OK) return ADN_OK;
+    adn_free(t->text);
+    *t = (adn_text){0};
     return st;
 }
 

@@ -173,11 +173,16 @@ static const adn_device_ops cuda_ops = {
 
 int adn_cuda_count(const char **why)
 {
-    int n = 0;
+    int n = 0, driver = 0;
     cudaError_t e = cudaGetDeviceCount(&n);
+    bool has_driver = cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0;
 
     if (e != cudaSuccess) n = 0;
-    if (why != NULL) *why = e == cudaSuccess ? "no GPU is visible" : cudaGetErrorString(e);
+    if (why != NULL)
+        *why = !has_driver        ? "no NVIDIA driver is loaded"
+               : e == cudaSuccess ? "no GPU is visible"
+                                  : cudaGetErrorString(e);
+    (void)cudaGetLastError();
     return n;
 }
 

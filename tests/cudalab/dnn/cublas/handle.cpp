@@ -52,6 +52,14 @@ cublasStatus_t lab::refuse(cublasStatus_t status, const char *format, ...)
     return status;
 }
 
+LAB_API cublasStatus_t cublasGetProperty(libraryPropertyType type, int *value)
+{
+    const int version[] = {CUBLAS_VER_MAJOR, CUBLAS_VER_MINOR, CUBLAS_VER_PATCH};
+    if (type < MAJOR_VERSION || type > PATCH_LEVEL) return CUBLAS_STATUS_INVALID_VALUE;
+    *value = version[type];
+    return CUBLAS_STATUS_SUCCESS;
+}
+
 LAB_API cublasStatus_t cublasCreate_v2(cublasHandle_t *handle)
 {
     lab::Unseen unseen;
