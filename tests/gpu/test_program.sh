@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# The program on GPUs, as many as there are: what devices, plan and bench say, a run that is stopped and goes on, an
+# async one that is replayed to the bit, an evaluation on the cpu of what GPUs trained; and what it refuses.
+# $1: the program. 77 where there is no GPU, or no python3 to make images.
+set -euo pipefail
+adonis=$(realpath "$1")
+command -v python3 > /dev/null || {
+    echo "skipped: no python3"
+    exit 77
+}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+fail() {
+    echo "FAILED: $1"
+    sed 's/^/    /' said out 2> /dev/null | tail -20 || true
+    exit 1
+}
+# NAME CODE TEXT COMMAND...: the command's exit code, and what it must say on stderr (TEXT may be empty).
+expect() {
+    local name=$1 code=$2 text=$3 got=0
+    shift 3
+    "$@" > out 2> said || got=$?
+    [ "$got" = "$code" ] || fail "$name: exit code $got instead of $code: $*"
+    [ -z "$text" ] || grep -qF -- "$text" said || fail "$name: '$text' is not said by: $*"
+    echo "ok: $name"
+}
+prints() {
+    grep -qE -- "$1" out || fail "'$1' is not printed"
+}
+
+n_gpu=$("$adonis" devices --json | python3 -c 'import json, sys
+print(sum(d["device"].startswith("cuda") for d in json.load(sys.stdin)))')
+if [ "$n_gpu" = 0 ]; then
+    if [ -n "${ADN_REQUIRE_GPU:-}" ]; then fail "there is no GPU"; fi
+    echo "skipped: no GPU"
+    exit 77
+fi
+
+python3 - << 'END'
+import os, random, struct
+random.seed(2)
+os.mkdir("data")
+for name, n in (("train", 44), ("t10k", 12)):
+    labels = bytes(random.randrange(3) for _ in range(n))
+    pixels = bytes(random.randrange(256) for _ in range(n * 64))
+    open(f"data/{name}-images-idx3-ubyte", "wb").write(struct.pack(">IIII", 0x803, n, 8, 8) + pixels)
+    open(f"data/{name}-labels-idx1-ubyte", "wb").write(struct.pack(">II", 0x801, n) + labels)
+END
+cat > exp.yaml << 'END'
+version: 1
+mode: sync
+until: 3ep
+data: {name: idx, root: data, batch: 8, augment: [flip]}
+model: {units: [{conv: 4}, {conv: 8}, {conv: 8}, {conv: 8}], cuts: every}
+aux: {kind: linear}
+optim: {lr: 0.05}
+checkpoint: {every: 1ep, keep: {last: 5, best: 0}}
+END
+four() { # DEVICE... of each block
+    echo "blocks=[{device: $1}, {device: $2}, {device: $3}, {device: $4}]"
+}
+
+# Ctrl-C as soon as there is a checkpoint. A shell's background jobs ignore SIGINT, unless they ask for it.
+stop_after_first_save() {
+    python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$@" &
+    local pid=$!
+    until compgen -G "runs/parts/ckpt/e*/manifest.json" > /dev/null; do
+        kill -0 "$pid" 2> /dev/null || break
+        sleep 0.01
+    done
+    kill -INT "$pid"
+    wait "$pid"
+}
+
+expect "doctor finds the GPUs" 0 "" "$adonis" doctor
+prints "^ok +GPUs +$n_gpu; CUDA "
+expect "devices names them" 0 "" "$adonis" devices
+prints "^cuda:$((n_gpu - 1)) "
+expect "plan shares blocks out" 0 "" "$adonis" plan exp.yaml
+prints "^0 .* cuda:0 +-$"
+prints "^3 .* cuda:$((n_gpu < 4 ? n_gpu - 1 : 3)) +-$"
+prints "activations in fp32"
+expect "plan keeps to what is said" 0 "" "$adonis" plan exp.yaml "$(four cpu cpu cpu cpu)"
+prints "^3 .* cpu +[0-9]+$"
+expect "tf32 is of GPUs" 0 "" "$adonis" plan exp.yaml precision=tf32
+prints "activations in tf32"
+expect "automatic cuts are measured on a GPU" 0 "predicted ms a step" "$adonis" plan exp.yaml model.cuts=auto
+expect "bench times operations" 0 "" "$adonis" bench net exp.yaml --steps 2 --warmup 1 --json
+python3 -c 'import json
+b = json.load(open("out"))["blocks"]
+assert all(r["seconds"] > 0 for x in b for r in x["ops"]), b
+assert b[0]["device"] == "cuda:0", b' || fail "bench: operations without time"
+
+expect "a GPU that is not there" 4 "blocks[1].device: cuda:99: this process may use $n_gpu GPU" \
+    "$adonis" plan exp.yaml "$(four cuda:0 cuda:99 cuda:0 cuda:0)"
+expect "both kinds" 2 "blocks[0].device: cuda:0, but blocks[2].device: cpu" \
+    "$adonis" plan exp.yaml "$(four cuda:0 cuda:0 cpu cuda:0)"
+expect "tf32 on the cpu" 2 "tf32 is of GPUs" "$adonis" plan exp.yaml precision=tf32 "$(four cpu cpu cpu cpu)"
+expect "an algorithm of the cpu" 2 "argument 'model.conv=winograd': of the cpu" "$adonis" plan exp.yaml model.conv=winograd
+expect "a team on a GPU" 2 "blocks[0].threads: a GPU has no team" "$adonis" plan exp.yaml "blocks=[{threads: 2}, {}, {}, {}]"
+
+expect "a run" 0 "" "$adonis" train exp.yaml name=whole until=30ep
+grep -q "device: cuda:0 *# auto" runs/whole/config.resolved.yaml || fail "what auto became is not in the config"
+expect "the same run, stopped" 75 "" stop_after_first_save "$adonis" train exp.yaml name=parts until=30ep
+expect "and gone on with" 0 "" "$adonis" train exp.yaml name=parts until=30ep
+cut -d, -f1-9 runs/whole/epochs.csv | sort > whole
+cut -d, -f1-9 runs/parts/epochs.csv | sort > parts
+cmp -s whole parts || fail "a run that was stopped has other rows"
+echo "ok: its rows are the whole run's"
+
+expect "an async run" 0 "" "$adonis" train exp.yaml name=async mode=async edge.policy=priority-lifo edge.slots=3
+expect "replayed to the bit" 0 "" "$adonis" replay runs/async
+expect "evaluated on GPUs" 0 "" "$adonis" eval runs/whole
+cp out on_gpus
+expect "evaluated on the cpu" 0 "" env CUDA_VISIBLE_DEVICES= CUDALAB_DEVICES=0 "$adonis" eval runs/whole
+python3 - << 'END' || fail "the cpu evaluates to something else"
+rows = [[list(map(float, l.split()[:3])) for l in list(open(f))[1:]] for f in ("on_gpus", "out")]
+assert len(rows[0]) == 4 == len(rows[1])
+for a, b in zip(*rows):
+    assert a[0] == b[0] and abs(a[1] - b[1]) < 1e-4 and a[2] == b[2], (a, b)
+END
+echo "ok: to the same"
