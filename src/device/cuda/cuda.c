@@ -1,11 +1,13 @@
 /* The CUDA device's table: GPUs, their memory, planning. */
 #include "device/cuda/cuda.h"
+#include "device/cuda/dnn_cache.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static void cuda_close(adn_device *dev)
 {
+    adn_dnn_cache_close(((cuda_device *)dev)->plans);
     adn_free(dev);
 }
 
@@ -204,6 +206,7 @@ adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out)
     CUDA_TRY(st, gpu, cudaGetDeviceProperties(&props, conf->ordinal), fail);
     snprintf(gpu->model, sizeof(gpu->model), "%.63s", props.name);
     gpu->sm = props.multiProcessorCount;
+    gpu->plans = adn_dnn_cache_open();
     *out = &gpu->base;
     return ADN_OK;
 fail:

@@ -15,9 +15,10 @@
 typedef struct cuda_device {
     adn_device base;
     adn_cuda_conf conf;
-    char name[16];  /* "cuda:0", in messages */
-    char model[64]; /* "NVIDIA H100 80GB HBM3" */
-    int sm;         /* multiprocessors */
+    char name[16];           /* "cuda:0", in messages */
+    char model[64];          /* "NVIDIA H100 80GB HBM3" */
+    int sm;                  /* multiprocessors */
+    struct dnn_cache *plans; /* cuDNN's, on disk; NULL: not kept */
 } cuda_device;
 
 /* Of one operation, or of a queue's copies: what runs between its two events. */

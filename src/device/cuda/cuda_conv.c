@@ -1,8 +1,8 @@
 /* Convolutions by cuDNN. Over bf16 a weight is narrowed into the workspace first; its gradient
- * comes out in fp32 by a conversion in the same graph, for which there are plans where channels
- * come in eights: others are filled up in the workspace. A bias is added in the graph where there
- * is a plan for that (before the sum is rounded to bf16), else by a kernel of ours, as are sums for
- * a norm and a bias' gradient. */
+ * comes out in fp32 by a conversion in the same graph, for channels that come in eights: others are
+ * filled up in the workspace, as cuDNN has no plan for odd ones and compiles others for ten times
+ * as long. A bias is added in the graph where there is a plan for that (before the sum is rounded
+ * to bf16), else by a kernel of ours, as are sums for a norm and a bias' gradient. */
 #include "device/cuda/dnn_graph.h"
 
 /* Tensors of the graphs. */
@@ -26,7 +26,7 @@ static void conv_free(void *impl)
 {
     conv *v = impl;
 
-    if (v->plan.plan != NULL) cudnnBackendDestroyDescriptor(v->plan.plan);
+    adn_dnn_plan_clear(&v->plan);
     adn_dnn_graph_clear(&v->graph);
     adn_free(v);
 }
@@ -179,7 +179,8 @@ static adn_status plan_pass(cuda_op *op, int src_c, int dst_c, bool adds_bias)
     v->dst_c = dst.shape.c = dst_c;
     v->adds_bias = adds_bias;
     adn_dnn_graph_clear(g);
-    adn_dnn_graph_init(g, &(dnn_target){.gpu = op->q->gpu, .handle = op->q->dnn});
+    adn_dnn_graph_init(
+        g, &(dnn_target){.gpu = op->q->gpu, .handle = op->q->dnn, .cache = op->q->gpu->plans});
     cudnnBackendDescriptor_t x = adn_dnn_tensor(g, &src), y = adn_dnn_tensor(g, &dst);
     cudnnBackendDescriptor_t w = adn_dnn_tensor(g, &weight), between = NULL;
     if (converts || adds_bias) {
@@ -212,9 +213,10 @@ static adn_status choose(cuda_op *op)
 
     if (v->rows == 0) return ADN_OK; /* nothing to run */
     if (d->kind == ADN_OP_CONV_FWD && d->u.conv.has_bias) st = plan_pass(op, src_c, dst_c, true);
-    if (st == ADN_END) st = plan_pass(op, src_c, dst_c, false);
-    if (st == ADN_END && d->kind == ADN_OP_CONV_GRAD_PARAM)
+    if (st == ADN_END && d->kind == ADN_OP_CONV_GRAD_PARAM && d->type == ADN_BF16)
         st = plan_pass(op, full(src_c), full(dst_c), false);
+    else if (st == ADN_END)
+        st = plan_pass(op, src_c, dst_c, false);
     if (st != ADN_END) return st;
     return ADN_FAIL(ADN_DEVICE,
                     "%s (%s): cuDNN has no plan for %s of %d to %d channels, kernel %d, stride %d, "

@@ -1,6 +1,10 @@
 /* Descriptors of tensors and operations. */
 #include "device/cuda/dnn_graph.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
 void adn_dnn_graph_init(dnn_graph *g, const dnn_target *target)
 {
     *g = (dnn_graph){.target = *target};
@@ -21,11 +25,52 @@ static void note(dnn_graph *g, cudnnStatus_t e, const char *call, int line)
         if ((g)->st == ADN_OK) note((g), (call), #call, __LINE__);                                 \
     } while (0)
 
+static void say(dnn_graph *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(dnn_graph *g, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    int n = vsnprintf(g->text + g->n_text, sizeof(g->text) - g->n_text, fmt, args);
+    va_end(args);
+    ADN_ASSERT(n >= 0 && (size_t)n < sizeof(g->text) - g->n_text);
+    g->n_text += (size_t)n;
+}
+
+static int index_of(const dnn_graph *g, cudnnBackendDescriptor_t d)
+{
+    int k = 0;
+
+    while (k < g->n_desc && g->desc[k] != d) k++;
+    return k;
+}
+
+static void say_value(dnn_graph *g, cudnnBackendAttributeType_t type, const void *values, int64_t k)
+{
+    switch (type) {
+    case CUDNN_TYPE_INT64:
+        say(g, " %" PRId64, ((const int64_t *)values)[k]);
+        break;
+    case CUDNN_TYPE_DOUBLE:
+        say(g, " %a", ((const double *)values)[k]);
+        break;
+    case CUDNN_TYPE_BOOLEAN:
+        say(g, " %d", ((const bool *)values)[k]);
+        break;
+    case CUDNN_TYPE_BACKEND_DESCRIPTOR:
+        say(g, " #%d", index_of(g, ((const cudnnBackendDescriptor_t *)values)[k]));
+        break;
+    default: /* enumerations */
+        say(g, " %d", ((const int *)values)[k]);
+    }
+}
+
 static cudnnBackendDescriptor_t make(dnn_graph *g, cudnnBackendDescriptorType_t type)
 {
     cudnnBackendDescriptor_t d = NULL;
 
     ADN_ASSERT(g->n_desc < DNN_MAX_DESC);
+    say(g, "#%d is %d\n", g->n_desc, (int)type);
     NOTE(g, cudnnBackendCreateDescriptor(type, &d));
     if (d != NULL) g->desc[g->n_desc++] = d;
     return d;
@@ -34,6 +79,9 @@ static cudnnBackendDescriptor_t make(dnn_graph *g, cudnnBackendDescriptorType_t 
 static void set(dnn_graph *g, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
                 cudnnBackendAttributeType_t type, int64_t n, const void *values)
 {
+    say(g, "#%d %d", index_of(g, d), (int)name);
+    for (int64_t k = 0; k < n; k++) say_value(g, type, values, k);
+    say(g, "\n");
     NOTE(g, cudnnBackendSetAttribute(d, name, type, n, values));
 }
 

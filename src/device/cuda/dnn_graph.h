@@ -5,21 +5,31 @@
 #define ADN_CUDA_DNN_GRAPH_H
 
 #include "device/cuda/cuda.h"
+#include "device/cuda/dnn_cache.h"
 
 /* Where a graph is planned: for the GPU of a handle, or for a model that is not here. */
 typedef struct dnn_target {
     const cuda_device *gpu;         /* in messages */
     cudnnHandle_t handle;           /* NULL: by props */
     cudnnBackendDescriptor_t props; /* a finished DEVICEPROP */
+    dnn_cache *cache;               /* borrowed; NULL: none */
 } dnn_target;
 
-enum { DNN_MAX_DESC = 24, DNN_MAX_TENSOR = 8 };
+/* The GPU in words, the same for all GPUs that may share a plan. Gives (adn_free); NULL: cuDNN does
+ * not say, or no memory. */
+char *adn_dnn_target_describe(const dnn_target *target);
+/* A descriptor's attribute that is a text. Gives (adn_free); NULL likewise. */
+char *adn_dnn_text(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name);
+
+enum { DNN_MAX_DESC = 24, DNN_MAX_TENSOR = 8, DNN_MAX_TEXT = 8192 };
 typedef struct dnn_graph {
     dnn_target target;
     cudnnBackendDescriptor_t desc[DNN_MAX_DESC]; /* all that were made: plans refer to them */
     int n_desc;
     cudnnBackendDescriptor_t ops[4];
     int n_op;
+    char text[DNN_MAX_TEXT]; /* all that was set in them: equal texts are equal graphs */
+    size_t n_text;
     adn_status st; /* first failure */
 } dnn_graph;
 
@@ -58,8 +68,10 @@ typedef struct dnn_limits {
     bool no_tensor_core;    /* fp32 must not become TF32 */
 } dnn_limits;
 
-/* Takes the operations of g, which must outlive the plan. ADN_END: there is no such plan. */
+/* Takes the operations of g, which must outlive the plan; loads it where the target's cache has it,
+ * and puts it there else. ADN_END: there is no such plan. */
 adn_status adn_dnn_plan_create(dnn_graph *g, const dnn_limits *limits, dnn_plan *out) ADN_MUST_USE;
+void adn_dnn_plan_clear(dnn_plan *p);
 /* Enqueues it on the handle's stream; p[i] is the memory of tensor id[i]. */
 adn_status adn_dnn_plan_run(const dnn_graph *g, const dnn_plan *plan, const int64_t *id,
                             void *const *p, int n, void *workspace) ADN_MUST_USE;

@@ -1,179 +1,130 @@
-/* From a graph to a plan: the heuristics' candidates in their order, the first that suits. */
-#include "device/cuda/dnn_graph.h"
+/* Plans: made or loaded, kept, run. */
+#include "device/cuda/dnn_plan.h"
 
-enum { MAX_CANDIDATE = 64, MAX_NOTE = 16 };
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* The candidates that one heuristic mode names. Each is made before the library fills it. */
-typedef struct candidates {
-    cudnnBackendDescriptor_t config[MAX_CANDIDATE];
-    int64_t n_made, n;
-} candidates;
-
-static void candidates_clear(candidates *c)
+void adn_dnn_plan_clear(dnn_plan *p)
 {
-    while (c->n_made > 0) cudnnBackendDestroyDescriptor(c->config[--c->n_made]);
+    if (p->plan != NULL) cudnnBackendDestroyDescriptor(p->plan);
+    *p = (dnn_plan){0};
 }
 
-/* "No candidate" is told by a failure as often as by an empty list. */
-static adn_status ask(const dnn_graph *g, cudnnBackendDescriptor_t graph,
-                      cudnnBackendHeurMode_t mode, candidates *out)
-{
-    const cuda_device *gpu = g->target.gpu;
-    cudnnBackendDescriptor_t heur = NULL;
-    adn_status st;
-
-    CUDNN_TRY(st, gpu, cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, &heur),
-              done);
-    CUDNN_TRY(st, gpu,
-              cudnnBackendSetAttribute(heur, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH,
-                                       CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph),
-              done);
-    CUDNN_TRY(
-        st, gpu,
-        cudnnBackendSetAttribute(heur, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode),
-        done);
-    if (g->target.props != NULL)
-        CUDNN_TRY(st, gpu,
-                  cudnnBackendSetAttribute(heur, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP,
-                                           CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->target.props),
-                  done);
-    if (cudnnBackendFinalize(heur) != CUDNN_STATUS_SUCCESS) goto done;
-    for (; out->n_made < MAX_CANDIDATE; out->n_made++)
-        CUDNN_TRY(st, gpu,
-                  cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR,
-                                               &out->config[out->n_made]),
-                  done);
-    if (cudnnBackendGetAttribute(heur, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                 MAX_CANDIDATE, &out->n, out->config) != CUDNN_STATUS_SUCCESS)
-        out->n = 0;
-    out->n = ADN_MIN(out->n, (int64_t)MAX_CANDIDATE);
-done:
-    if (heur != NULL) cudnnBackendDestroyDescriptor(heur);
-    return st;
-}
-
-/* Whether the limits allow the candidate's engine, whose number goes out. What the library does not
- * say of an engine is no reason to take it. */
-static bool suits(cudnnBackendDescriptor_t config, const dnn_limits *limits, int *out_engine)
-{
-    cudnnBackendDescriptor_t engine = NULL;
-    cudnnBackendNumericalNote_t notes[MAX_NOTE];
-    int64_t n = 0, number = -1;
-    bool is_fit = false;
-
-    if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) !=
-        CUDNN_STATUS_SUCCESS)
-        return false;
-    if (cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                 1, &n, &engine) != CUDNN_STATUS_SUCCESS)
-        goto done;
-    if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &n,
-                                 &number) != CUDNN_STATUS_SUCCESS)
-        goto done;
-    if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
-                                 CUDNN_TYPE_NUMERICAL_NOTE, MAX_NOTE, &n,
-                                 notes) != CUDNN_STATUS_SUCCESS)
-        goto done;
-    is_fit = true;
-    for (int64_t k = 0; k < n && k < MAX_NOTE; k++) {
-        if (notes[k] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) is_fit = false;
-        if (notes[k] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && limits->no_tensor_core) is_fit = false;
-    }
-    *out_engine = (int)number;
-done:
-    cudnnBackendDestroyDescriptor(engine);
-    return is_fit;
-}
-
-/* ADN_END: this candidate makes no plan, or too large a one. */
-static adn_status try_config(const dnn_graph *g, cudnnBackendDescriptor_t config,
-                             const dnn_limits *limits, dnn_plan *out)
+adn_status adn_dnn_plan_begin(const dnn_graph *g, dnn_plan *p)
 {
     const cuda_device *gpu = g->target.gpu;
     adn_status st;
-    dnn_plan p = {0};
-    int64_t n = 0, bytes = 0;
 
-    if (!suits(config, limits, &p.engine)) return ADN_END;
     CUDNN_TRY(st, gpu,
-              cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &p.plan), fail);
-    CUDNN_TRY(st, gpu,
-              cudnnBackendSetAttribute(p.plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
-                                       CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &config),
-              fail);
+              cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &p->plan),
+              done);
     if (g->target.props != NULL)
         CUDNN_TRY(st, gpu,
-                  cudnnBackendSetAttribute(p.plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
+                  cudnnBackendSetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
                                            CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &g->target.props),
-                  fail);
+                  done);
     else
         CUDNN_TRY(st, gpu,
-                  cudnnBackendSetAttribute(p.plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE,
+                  cudnnBackendSetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE,
                                            CUDNN_TYPE_HANDLE, 1, &g->target.handle),
-                  fail);
-    st = ADN_END;
-    if (cudnnBackendFinalize(p.plan) != CUDNN_STATUS_SUCCESS) goto fail;
-    CUDNN_TRY(st, gpu,
-              cudnnBackendGetAttribute(p.plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
-                                       CUDNN_TYPE_INT64, 1, &n, &bytes),
-              fail);
-    p.workspace_bytes = (size_t)bytes;
-    if (limits->workspace_bytes != 0 && p.workspace_bytes > limits->workspace_bytes) {
-        adn_debug("%s: engine %d wants %zu bytes of workspace: passed over", gpu->name, p.engine,
-                  p.workspace_bytes);
-        st = ADN_END;
-        goto fail;
-    }
-    *out = p;
-    return ADN_OK;
-fail:
-    if (p.plan != NULL) cudnnBackendDestroyDescriptor(p.plan);
+                  done);
+done:
     return st;
 }
 
-static adn_status finish_graph(dnn_graph *g, cudnnBackendDescriptor_t *out)
+adn_status adn_dnn_plan_finish(const dnn_graph *g, const dnn_limits *limits, dnn_plan *p)
 {
     const cuda_device *gpu = g->target.gpu;
-    cudnnBackendDescriptor_t graph = NULL;
     adn_status st;
+    int64_t n = 0, bytes = 0;
 
-    ADN_ASSERT(g->n_desc < DNN_MAX_DESC);
+    if (cudnnBackendFinalize(p->plan) != CUDNN_STATUS_SUCCESS) return ADN_END;
     CUDNN_TRY(st, gpu,
-              cudnnBackendCreateDescriptor(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, &graph), done);
-    g->desc[g->n_desc++] = graph;
-    CUDNN_TRY(st, gpu,
-              cudnnBackendSetAttribute(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS,
-                                       CUDNN_TYPE_BACKEND_DESCRIPTOR, g->n_op, g->ops),
+              cudnnBackendGetAttribute(p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
+                                       CUDNN_TYPE_INT64, 1, &n, &bytes),
               done);
-    if (g->target.handle != NULL)
-        CUDNN_TRY(st, gpu,
-                  cudnnBackendSetAttribute(graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE,
-                                           CUDNN_TYPE_HANDLE, 1, &g->target.handle),
-                  done);
-    CUDNN_TRY(st, gpu, cudnnBackendFinalize(graph), done);
-    *out = graph;
+    p->workspace_bytes = (size_t)bytes;
+    if (limits->workspace_bytes != 0 && p->workspace_bytes > limits->workspace_bytes) {
+        adn_debug("%s: engine %d wants %zu bytes of workspace: passed over", gpu->name, p->engine,
+                  p->workspace_bytes);
+        st = ADN_END;
+    }
 done:
     return st;
+}
+
+/* All that decides which plan is chosen, and whether it may be used. Gives; NULL: it is not known.
+ */
+static char *key_of(const dnn_graph *g, const dnn_limits *limits)
+{
+    const char *tf32 = getenv("NVIDIA_TF32_OVERRIDE"); /* cuDNN heeds it */
+    char *gpu = adn_dnn_target_describe(&g->target), *key = NULL;
+
+    if (gpu != NULL)
+        key = adn_format("adonis plan 1\ncudnn %zu, cuda %zu\n%s\ntf32 %s, workspace %zu, tensor "
+                         "cores %d\n%s",
+                         cudnnGetVersion(), cudnnGetCudartVersion(), gpu,
+                         tf32 != NULL ? tf32 : "as asked", limits->workspace_bytes,
+                         !limits->no_tensor_core, g->text);
+    adn_free(gpu);
+    return key;
+}
+
+/* A plan is kept as "engine 2", a line's end, and cuDNN's own text of it. ADN_END: it is not
+ * there, or cuDNN refuses it. */
+static adn_status load(const dnn_graph *g, const dnn_limits *limits, const char *key, dnn_plan *out)
+{
+    char *text = adn_dnn_cache_get(g->target.cache, key);
+    const char *plan = text != NULL ? strchr(text, '\n') : NULL;
+    dnn_plan p = {0};
+    adn_status st = ADN_END;
+
+    if (plan == NULL || sscanf(text, "engine %d", &p.engine) != 1) goto done;
+    ADN_TRY(st, adn_dnn_plan_begin(g, &p), done); /* the GPU first: else cuDNN crashes */
+    st = ADN_END;
+    if (cudnnBackendSetAttribute(p.plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                 CUDNN_TYPE_CHAR, (int64_t)strlen(plan + 1) + 1,
+                                 plan + 1) == CUDNN_STATUS_SUCCESS)
+        st = adn_dnn_plan_finish(g, limits, &p);
+done:
+    if (text != NULL && st == ADN_END)
+        adn_debug("%s: cuDNN refuses a kept plan", g->target.gpu->name);
+    adn_free(text);
+    if (st == ADN_OK)
+        *out = p;
+    else
+        adn_dnn_plan_clear(&p);
+    return st;
+}
+
+static void keep(const dnn_graph *g, const char *key, const dnn_plan *p)
+{
+    char *plan = adn_dnn_text(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION);
+    char *text = plan != NULL ? adn_format("engine %d\n%s", p->engine, plan) : NULL;
+
+    if (text != NULL) adn_dnn_cache_put(g->target.cache, key, text);
+    adn_free(text);
+    adn_free(plan);
 }
 
 adn_status adn_dnn_plan_create(dnn_graph *g, const dnn_limits *limits, dnn_plan *out)
 {
-    static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
-    cudnnBackendDescriptor_t graph = NULL;
+    char *key = NULL;
+    double start = adn_now();
     adn_status st = g->st;
 
     if (st != ADN_OK) return st;
-    st = finish_graph(g, &graph);
-    if (st != ADN_OK) return st;
-    st = ADN_END;
-    for (size_t m = 0; st == ADN_END && m < ADN_COUNT(modes); m++) {
-        candidates c = {0};
-        st = ask(g, graph, modes[m], &c);
-        if (st == ADN_OK) st = ADN_END;
-        for (int64_t k = 0; st == ADN_END && k < c.n; k++)
-            st = try_config(g, c.config[k], limits, out);
-        candidates_clear(&c);
-    }
+    if (g->target.cache != NULL) key = key_of(g, limits);
+    st = key != NULL ? load(g, limits, key, out) : ADN_END;
+    bool is_loaded = st == ADN_OK;
+    if (st == ADN_END) st = adn_dnn_plan_choose(g, limits, out);
+    if (st == ADN_OK)
+        adn_debug("%s: a plan is %s in %.3f s: engine %d, %zu bytes of workspace",
+                  g->target.gpu->name, is_loaded ? "loaded" : "made", adn_now() - start,
+                  out->engine, out->workspace_bytes);
+    if (st == ADN_OK && !is_loaded && key != NULL) keep(g, key, out);
+    adn_free(key);
     return st;
 }
 

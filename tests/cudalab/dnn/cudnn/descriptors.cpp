@@ -2,8 +2,10 @@
 // handle, the real library gets the GPU model's properties instead.
 #include "../common/race.h"
 #include "handle.h"
+#include "plan_text.h"
 #include "real.h"
 #include "shadow.h"
+#include <algorithm>
 
 namespace
 {
@@ -88,8 +90,42 @@ void note_answer(const ShadowPtr &shadow, cudnnBackendAttributeName_t name, int6
     if (name == CUDNN_ATTR_ENGINECFG_ENGINE && shadow->graph)
         if (const ShadowPtr engine = lab::shadow_of(descriptors[0]))
             engine->links[CUDNN_ATTR_ENGINE_OPERATION_GRAPH] = {shadow->graph};
-    if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION && shadow->graph)
-        lab::remember_plan_text((const char *)elements, count, shadow->graph);
+}
+
+// Gives the plan's text with its graph.
+cudnnStatus_t get_plan_text(cudnnBackendDescriptor_t plan, const ShadowPtr &graph,
+                            int64_t max_count, int64_t *count, void *elements)
+{
+    const auto get = LAB_REAL(cudnnBackendGetAttribute);
+    const auto name = CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION;
+    int64_t size = 0;
+    cudnnStatus_t status = real_status(get(plan, name, CUDNN_TYPE_CHAR, 0, &size, nullptr));
+    std::string real((size_t)size, 0);
+
+    if (status == CUDNN_STATUS_SUCCESS)
+        status = real_status(get(plan, name, CUDNN_TYPE_CHAR, size, &size, &real[0]));
+    if (status != CUDNN_STATUS_SUCCESS) return status;
+    const std::string text = lab::plan_text(real.c_str(), graph);
+    if (count) *count = (int64_t)text.size();
+    if (elements) memcpy(elements, text.data(), std::min((size_t)max_count, text.size()));
+    return CUDNN_STATUS_SUCCESS;
+}
+
+// Of this text the real library reads its own part.
+cudnnStatus_t set_plan_text(cudnnBackendDescriptor_t plan, const ShadowPtr &shadow, int64_t count,
+                            const void *elements)
+{
+    const std::string text((const char *)elements, strnlen((const char *)elements, (size_t)count));
+    size_t real_size = 0;
+    const ShadowPtr graph = lab::graph_of_plan_text(text, real_size);
+
+    if (!graph)
+        return lab::refuse(CUDNN_STATUS_NOT_SUPPORTED,
+                           "SetAttribute: a plan's text without its graph (not of the lab?)");
+    if (shadow) shadow->graph = graph;
+    return real_status(LAB_REAL(cudnnBackendSetAttribute)(
+        plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+        (int64_t)real_size + 1, text.substr(0, real_size).c_str()));
 }
 } // namespace
 
@@ -122,12 +158,12 @@ LAB_API cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descript
 
     if (type == CUDNN_TYPE_HANDLE) return set_handle(descriptor, shadow, name, count, elements);
     if (name == CUDNN_ATTR_DEVICEPROP_DEVICE_ID) return lab::set_gpu_model(descriptor);
+    if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION && elements)
+        return set_plan_text(descriptor, shadow, count, elements);
     const cudnnStatus_t status =
         real_status(LAB_REAL(cudnnBackendSetAttribute)(descriptor, name, type, count, elements));
-    if (status != CUDNN_STATUS_SUCCESS || !shadow || !elements) return status;
-    lab::shadow_set(*shadow, name, type, count, elements);
-    if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)
-        shadow->graph = lab::graph_of_plan_text((const char *)elements, count);
+    if (status == CUDNN_STATUS_SUCCESS && shadow && elements)
+        lab::shadow_set(*shadow, name, type, count, elements);
     return status;
 }
 
@@ -152,10 +188,12 @@ LAB_API cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const de
 {
     lab::Unseen unseen;
     int64_t n_found = 0; // the caller may not ask
-    const cudnnStatus_t status = real_status(
-        LAB_REAL(cudnnBackendGetAttribute)(descriptor, name, type, max_count, &n_found, elements));
     const ShadowPtr shadow = lab::shadow_of(descriptor);
 
+    if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION && shadow && shadow->graph)
+        return get_plan_text(descriptor, shadow->graph, max_count, count, elements);
+    const cudnnStatus_t status = real_status(
+        LAB_REAL(cudnnBackendGetAttribute)(descriptor, name, type, max_count, &n_found, elements));
     if (count) *count = n_found;
     if (status == CUDNN_STATUS_SUCCESS && shadow && elements)
         note_answer(shadow, name, n_found < max_count ? n_found : max_count, elements);

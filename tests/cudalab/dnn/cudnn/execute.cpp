@@ -72,8 +72,7 @@ LAB_API cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDesc
         return lab::refuse(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED,
                            "Execute: not a finished variant pack");
     if (!shadow->graph)
-        return lab::refuse(CUDNN_STATUS_NOT_SUPPORTED,
-                           "Execute: the plan's graph is not known (text of another process?)");
+        return lab::refuse(CUDNN_STATUS_NOT_SUPPORTED, "Execute: the plan's graph is not known");
     std::unique_ptr<Task> task(new Task{lab::Execution(own->device),
                                         lab::operations_in_order(shadow->graph),
                                         workspace_of(plan, pack)});

@@ -1,7 +1,6 @@
 #include "shadow.h"
 #include "../common/quiet.h"
 #include <mutex>
-#include <string>
 
 namespace lab
 {
@@ -11,7 +10,6 @@ namespace
 struct Registry {
     QuietLock lock;
     std::map<cudnnBackendDescriptor_t, ShadowPtr> shadows;
-    std::map<std::string, ShadowPtr> graphs_by_plan_text;
 };
 
 Registry &registry()
@@ -37,11 +35,6 @@ size_t bytes_of(cudnnBackendAttributeType_t type)
     default:
         return 4; // enumerations, float and int32
     }
-}
-
-std::string plan_text(const char *text, int64_t n_chars)
-{
-    return std::string(text, strnlen(text, (size_t)n_chars));
 }
 } // namespace
 
@@ -81,21 +74,6 @@ void shadow_set(Shadow &shadow, cudnnBackendAttributeName_t name, cudnnBackendAt
         const char *bytes = (const char *)elements;
         shadow.values[name].assign(bytes, bytes + (size_t)count * bytes_of(type));
     }
-}
-
-void remember_plan_text(const char *text, int64_t n_chars, const ShadowPtr &graph)
-{
-    std::lock_guard<QuietLock> guard(registry().lock);
-
-    registry().graphs_by_plan_text[plan_text(text, n_chars)] = graph;
-}
-
-ShadowPtr graph_of_plan_text(const char *text, int64_t n_chars)
-{
-    std::lock_guard<QuietLock> guard(registry().lock);
-    const auto found = registry().graphs_by_plan_text.find(plan_text(text, n_chars));
-
-    return found == registry().graphs_by_plan_text.end() ? nullptr : found->second;
 }
 
 ShadowPtr link_of(const ShadowPtr &shadow, int name)

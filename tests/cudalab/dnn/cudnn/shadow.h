@@ -29,11 +29,6 @@ shadow_of(cudnnBackendDescriptor_t descriptor); // null for one that the library
 void shadow_set(Shadow &shadow, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
                 int64_t count, const void *elements);
 
-// A plan may be kept as text and loaded again; the graph of a text that this process wrote is
-// remembered.
-void remember_plan_text(const char *text, int64_t n_chars, const ShadowPtr &graph);
-ShadowPtr graph_of_plan_text(const char *text, int64_t n_chars);
-
 // What was set; the default for what was not.
 ShadowPtr link_of(const ShadowPtr &shadow, int name);                 // null if not set
 double real_of(const ShadowPtr &shadow, int name, double by_default); // set as float or double

@@ -1,0 +1,15 @@
+/* The steps between a graph and its plan. Private to dnn_plan.c and dnn_choose.c. */
+#ifndef ADN_CUDA_DNN_PLAN_H
+#define ADN_CUDA_DNN_PLAN_H
+
+#include "device/cuda/dnn_graph.h"
+
+/* An empty plan for the graph's GPU; after a failure too, clear it. */
+adn_status adn_dnn_plan_begin(const dnn_graph *g, dnn_plan *p);
+/* ADN_END: cuDNN refuses it, or it wants more workspace than the limit. */
+adn_status adn_dnn_plan_finish(const dnn_graph *g, const dnn_limits *limits, dnn_plan *p);
+
+/* The first plan of the heuristics that suits. ADN_END: there is none. */
+adn_status adn_dnn_plan_choose(dnn_graph *g, const dnn_limits *limits, dnn_plan *out);
+
+#endif
