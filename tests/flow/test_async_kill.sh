@@ -3,33 +3,11 @@
 # random changes of its run directory and goes on. At the end each block and edge has one row an epoch, every checkpoint
 # is whole, and `eval` prints what the last rows say.
 # $1: the program; ADN_CRASH_SHIM: tests/support/crash_shim.c, built. 77 where there is no python3 to make images.
-set -euo pipefail
-adonis=$(realpath "$1")
-command -v python3 > /dev/null || {
-    echo "skipped: no python3"
-    exit 77
-}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/support/script.sh
+. "$(dirname "$0")/../support/script.sh"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
 
-fail() {
-    echo "FAILED: $1"
-    tail -5 said || true
-    exit 1
-}
-
-python3 - << 'END'
-import os, random, struct
-random.seed(2)
-os.mkdir("data")
-for name, n in (("train", 36), ("t10k", 12)):
-    labels = bytes(random.randrange(3) for _ in range(n))
-    pixels = bytes(random.randrange(256) for _ in range(n * 64))
-    open(f"data/{name}-images-idx3-ubyte", "wb").write(struct.pack(">IIII", 0x803, n, 8, 8) + pixels)
-    open(f"data/{name}-labels-idx1-ubyte", "wb").write(struct.pack(">II", 0x801, n) + labels)
-END
+make_noise 36 12
 cat > exp.yaml << 'END'
 version: 1
 mode: async
@@ -64,11 +42,6 @@ for line in list(open("tested"))[1:]:
 END
 }
 
-interruptible() { # a shell's background jobs ignore SIGINT, unless they ask for it
-    exec python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$@"
-}
 for how in schedule=threads schedule=virtual "schedule=virtual draw=random"; do
     name=ctrl-c-${how//[ =]/-}
     code=0

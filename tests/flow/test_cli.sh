@@ -1,34 +1,10 @@
 #!/usr/bin/env bash
 # The program as its users meet it: exit codes, messages, a run from its start over a stop to its end.
 # $1: the program. Makes its own images; exit code 77 where there is no python3 to make them.
-set -euo pipefail
-adonis=$(realpath "$1")
 configs=$(cd "$(dirname "$0")/../../configs" && pwd)
-command -v python3 > /dev/null || {
-    echo "skipped: no python3"
-    exit 77
-}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/support/script.sh
+. "$(dirname "$0")/../support/script.sh"
 
-fail() {
-    echo "FAILED: $1"
-    sed 's/^/    /' said out 2> /dev/null || true
-    exit 1
-}
-# NAME CODE TEXT COMMAND...: the command's exit code, and what it must say on stderr (TEXT may be empty).
-expect() {
-    local name=$1 code=$2 text=$3 got=0
-    shift 3
-    "$@" > out 2> said || got=$?
-    [ "$got" = "$code" ] || fail "$name: exit code $got instead of $code: $*"
-    [ -z "$text" ] || grep -qF -- "$text" said || fail "$name: '$text' is not said by: $*"
-    echo "ok: $name"
-}
-prints() {
-    grep -qF -- "$1" out || fail "'$1' is not printed"
-}
 n_lines() {
     if [ -f "$1" ]; then wc -l < "$1"; else echo 0; fi
 }

@@ -2,33 +2,11 @@
 # The program is killed 50 times at random changes of its run directory, most of them inside a save, then goes on: no
 # completed checkpoint is lost, and the end is the same bytes as without a kill. A full disk costs checkpoints, not the run.
 # $1: the program; ADN_CRASH_SHIM: tests/support/crash_shim.c, built. 77 where there is no python3 to make images.
-set -euo pipefail
-adonis=$(realpath "$1")
-command -v python3 > /dev/null || {
-    echo "skipped: no python3"
-    exit 77
-}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/support/script.sh
+. "$(dirname "$0")/../support/script.sh"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
 
-fail() {
-    echo "FAILED: $1"
-    tail -5 said || true
-    exit 1
-}
-
-python3 - << 'END'
-import os, random, struct
-random.seed(2)
-os.mkdir("data")
-for name, n in (("train", 40), ("t10k", 12)):
-    labels = bytes(random.randrange(3) for _ in range(n))
-    pixels = bytes(random.randrange(256) for _ in range(n * 64))
-    open(f"data/{name}-images-idx3-ubyte", "wb").write(struct.pack(">IIII", 0x803, n, 8, 8) + pixels)
-    open(f"data/{name}-labels-idx1-ubyte", "wb").write(struct.pack(">II", 0x801, n) + labels)
-END
+make_noise 40 12
 cat > exp.yaml << 'END'
 version: 1
 mode: sync

@@ -2,34 +2,12 @@
 # The program on GPUs, as many as there are: what devices, plan and bench say, a run that is stopped and goes on, an
 # async one that is replayed to the bit, an evaluation on the cpu of what GPUs trained; and what it refuses.
 # $1: the program. 77 where there is no GPU, or no python3 to make images.
-set -euo pipefail
-adonis=$(realpath "$1")
-command -v python3 > /dev/null || {
-    echo "skipped: no python3"
-    exit 77
-}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/support/script.sh
+. "$(dirname "$0")/../support/script.sh"
 
-fail() {
-    echo "FAILED: $1"
-    sed 's/^/    /' said out 2> /dev/null | tail -20 || true
-    exit 1
+prints_line() { # PATTERN of one
+    grep -qE -- "$1" out || fail "no line is like '$1'"
 }
-# NAME CODE TEXT COMMAND...: the command's exit code, and what it must say on stderr (TEXT may be empty).
-expect() {
-    local name=$1 code=$2 text=$3 got=0
-    shift 3
-    "$@" > out 2> said || got=$?
-    [ "$got" = "$code" ] || fail "$name: exit code $got instead of $code: $*"
-    [ -z "$text" ] || grep -qF -- "$text" said || fail "$name: '$text' is not said by: $*"
-    echo "ok: $name"
-}
-prints() {
-    grep -qE -- "$1" out || fail "'$1' is not printed"
-}
-
 n_gpu=$("$adonis" devices --json | python3 -c 'import json, sys
 print(sum(d["device"].startswith("cuda") for d in json.load(sys.stdin)))')
 if [ "$n_gpu" = 0 ]; then
@@ -38,16 +16,7 @@ if [ "$n_gpu" = 0 ]; then
     exit 77
 fi
 
-python3 - << 'END'
-import os, random, struct
-random.seed(2)
-os.mkdir("data")
-for name, n in (("train", 44), ("t10k", 12)):
-    labels = bytes(random.randrange(3) for _ in range(n))
-    pixels = bytes(random.randrange(256) for _ in range(n * 64))
-    open(f"data/{name}-images-idx3-ubyte", "wb").write(struct.pack(">IIII", 0x803, n, 8, 8) + pixels)
-    open(f"data/{name}-labels-idx1-ubyte", "wb").write(struct.pack(">II", 0x801, n) + labels)
-END
+make_noise 44 12
 cat > exp.yaml << 'END'
 version: 1
 mode: sync
@@ -62,11 +31,9 @@ four() { # DEVICE... of each block
     echo "blocks=[{device: $1}, {device: $2}, {device: $3}, {device: $4}]"
 }
 
-# Ctrl-C as soon as there is a checkpoint. A shell's background jobs ignore SIGINT, unless they ask for it.
+# Ctrl-C as soon as there is a checkpoint.
 stop_after_first_save() {
-    python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$@" &
+    interruptible "$@" &
     local pid=$!
     until compgen -G "runs/parts/ckpt/e*/manifest.json" > /dev/null; do
         kill -0 "$pid" 2> /dev/null || break
@@ -77,17 +44,17 @@ os.execv(sys.argv[1], sys.argv[1:])' "$@" &
 }
 
 expect "doctor finds the GPUs" 0 "" "$adonis" doctor
-prints "^ok +GPUs +$n_gpu; CUDA "
+prints_line "^ok +GPUs +$n_gpu; CUDA "
 expect "devices names them" 0 "" "$adonis" devices
-prints "^cuda:$((n_gpu - 1)) "
+prints_line "^cuda:$((n_gpu - 1)) "
 expect "plan shares blocks out" 0 "" "$adonis" plan exp.yaml
-prints "^0 .* cuda:0 +-$"
-prints "^3 .* cuda:$((n_gpu < 4 ? n_gpu - 1 : 3)) +-$"
-prints "activations in fp32"
+prints_line "^0 .* cuda:0 +-$"
+prints_line "^3 .* cuda:$((n_gpu < 4 ? n_gpu - 1 : 3)) +-$"
+prints_line "activations in fp32"
 expect "plan keeps to what is said" 0 "" "$adonis" plan exp.yaml "$(four cpu cpu cpu cpu)"
-prints "^3 .* cpu +[0-9]+$"
+prints_line "^3 .* cpu +[0-9]+$"
 expect "tf32 is of GPUs" 0 "" "$adonis" plan exp.yaml precision=tf32
-prints "activations in tf32"
+prints_line "activations in tf32"
 expect "automatic cuts are measured on a GPU" 0 "predicted ms a step" "$adonis" plan exp.yaml model.cuts=auto
 expect "bench times operations" 0 "" "$adonis" bench net exp.yaml --steps 2 --warmup 1 --json
 python3 -c 'import json
