@@ -248,6 +248,10 @@ typedef struct adn_device_ops {
         adn_queue *q); /* the host waits for all of it, also when it then gives a failure */
     adn_status (*queue_profile)(adn_queue *q, adn_profile *out); /* syncs */
     adn_status (*queue_rates)(adn_queue *q, adn_rates *out);     /* measures, about a second */
+    /* For profilers (NVTX): what this thread enqueues until range_end goes under the name. Ranges
+     * nest. */
+    void (*range_begin)(adn_queue *q, const char *name);
+    void (*range_end)(adn_queue *q);
 
     adn_status (*event_create)(adn_device *dev, adn_event **out); /* queues of dev record it */
     void (*event_destroy)(adn_event *e);

@@ -55,6 +55,16 @@ static adn_status faulty_host_alloc(adn_device *dev, size_t bytes, void **out)
     return inner_ops(dev)->host_alloc(((faulty *)dev)->inner, bytes, out);
 }
 
+static void faulty_range_begin(adn_queue *q, const char *name)
+{
+    inner_ops(q->dev)->range_begin(q, name);
+}
+
+static void faulty_range_end(adn_queue *q)
+{
+    inner_ops(q->dev)->range_end(q);
+}
+
 static void faulty_host_release(adn_device *dev, void *p)
 {
     inner_ops(dev)->host_release(((faulty *)dev)->inner, p);
@@ -211,6 +221,8 @@ static const adn_device_ops faulty_ops = {
     .host_alloc = faulty_host_alloc,
     .host_release = faulty_host_release,
     .memory_free = faulty_memory_free,
+    .range_begin = faulty_range_begin,
+    .range_end = faulty_range_end,
     .queue_create = faulty_queue_create,
     .queue_destroy = faulty_queue_destroy,
     .queue_sync = faulty_queue_sync,

@@ -67,6 +67,7 @@ struct adn_stage {
     adn_event *done[N_RESULT];
     adn_pending pending[N_RESULT];
     uint64_t n_enqueued, n_settled;
+    bool is_in_phase; /* a range of a profiler is open */
     double settled_s; /* when the last one was settled */
 
     pthread_mutex_t lock; /* of what adn_stage_look reads: row, view */

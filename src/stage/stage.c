@@ -2,6 +2,7 @@
 #include "stage/inside.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void adn_row_open(adn_open_row *row, int epoch)
@@ -301,7 +302,25 @@ static void advance_clock(adn_stage *s, const adn_slot *in, adn_pending *p)
     p->ends_epoch = s->samples / s->epoch_samples > before;
 }
 
-adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_act act)
+/* A profiler sees "block2 learn 1234" and its phases. name NULL: the last phase is over. */
+static void begin_phase(adn_stage *s, const char *name)
+{
+    if (s->is_in_phase) s->dev->ops->range_end(s->queue);
+    s->is_in_phase = name != NULL;
+    if (name != NULL) s->dev->ops->range_begin(s->queue, name);
+}
+
+static void begin_range(adn_stage *s, const adn_slot *in, adn_stage_act act)
+{
+    static const char *const acts[] = {
+        [ADN_ACT_LEARN] = "learn", [ADN_ACT_FORWARD] = "forward", [ADN_ACT_TEST] = "test"};
+    char name[64];
+
+    snprintf(name, sizeof(name), "block%d %s %lld", s->block, acts[act], (long long)in->step);
+    s->dev->ops->range_begin(s->queue, name);
+}
+
+static adn_status enqueue(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_act act)
 {
     const adn_device_ops *ops = s->dev->ops;
     adn_status st = ADN_OK;
@@ -325,15 +344,18 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
     p.enqueued_s = adn_clock_now(s->clock);
     if (out != NULL && s->carry != NULL)
         ADN_TRY(st, adn_carry_begin(s->carry, s->queue, &io.emit), done);
+    begin_phase(s, "forward");
     ADN_TRY(st, adn_net_fwd(s->net, n, learns, &io), done);
     if (out != NULL) ADN_TRY(st, emit_rest(s, in, out), done);
     if (act != ADN_ACT_FORWARD) {
+        begin_phase(s, learns ? "backward" : "loss");
         ADN_TRY(st, adn_net_learn(s->net, n, learns, &io), done);
         ADN_TRY(st, ops->download(s->queue, &s->host[at], &s->results[at], sizeof(s->host[at])),
                 done);
     }
     ADN_TRY(st, ops->event_record(s->queue, in->read), done);
     if (learns) {
+        begin_phase(s, "update");
         ADN_TRY(st, update(s, n, &p.lr), done);
         advance_clock(s, in, &p);
     }
@@ -344,6 +366,15 @@ adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
     s->pending[at] = p;
     s->n_enqueued++;
 done:
+    begin_phase(s, NULL);
+    return st;
+}
+
+adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_act act)
+{
+    begin_range(s, in, act);
+    adn_status st = enqueue(s, in, out, act);
+    s->dev->ops->range_end(s->queue);
     return st;
 }
 

@@ -23,6 +23,7 @@ START_TEST(every_required_entry_of_every_device_is_set)
         ck_assert(o->host_alloc != NULL && o->host_release != NULL && o->memory_free != NULL);
         ck_assert(o->queue_create != NULL && o->queue_destroy != NULL && o->queue_sync != NULL);
         ck_assert(o->queue_profile != NULL && o->queue_rates != NULL);
+        ck_assert(o->range_begin != NULL && o->range_end != NULL);
         ck_assert(o->event_create != NULL && o->event_destroy != NULL && o->event_record != NULL);
         ck_assert(o->event_wait != NULL && o->event_sync != NULL && o->event_query != NULL);
         ck_assert(o->upload != NULL && o->download != NULL && o->copy != NULL && o->fill != NULL);

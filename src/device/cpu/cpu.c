@@ -29,6 +29,17 @@ static size_t cpu_memory_free(adn_device *dev)
     return adn_memory_free();
 }
 
+static void range_begin(adn_queue *q, const char *name)
+{
+    (void)q;
+    (void)name;
+}
+
+static void range_end(adn_queue *q)
+{
+    (void)q;
+}
+
 static void layout_destroy(adn_layout *layout)
 {
     adn_cpu_layout *l = (adn_cpu_layout *)layout;
@@ -167,6 +178,8 @@ static const adn_device_ops cpu_ops = {
     .queue_sync = adn_cpu_queue_sync,
     .queue_profile = adn_cpu_queue_profile,
     .queue_rates = adn_cpu_queue_rates,
+    .range_begin = range_begin,
+    .range_end = range_end,
     .event_create = adn_cpu_event_create,
     .event_destroy = adn_cpu_event_destroy,
     .event_record = adn_cpu_event_record,

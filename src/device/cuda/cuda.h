@@ -99,6 +99,8 @@ void adn_cuda_queue_destroy(adn_queue *q);
 adn_status adn_cuda_queue_sync(adn_queue *q);
 adn_status adn_cuda_queue_profile(adn_queue *q, adn_profile *out);
 adn_status adn_cuda_queue_rates(adn_queue *q, adn_rates *out); /* cuda_rates.c */
+void adn_cuda_range_begin(adn_queue *q, const char *name);
+void adn_cuda_range_end(adn_queue *q);
 /* Make the queue's handle of the library, the first time. */
 adn_status adn_cuda_queue_blas(cuda_queue *q);
 adn_status adn_cuda_queue_dnn(cuda_queue *q);

@@ -2,6 +2,7 @@
 #include "device/cuda/cuda.h"
 
 #include <math.h>
+#include <nvtx3/nvToolsExt.h>
 
 /* What NVIDIA advises for cuBLAS on Hopper; ours to give, so that no step allocates and results do
  * not depend on which streams share it. */
@@ -93,6 +94,18 @@ static adn_status count_copy(cuda_queue *q, size_t bytes)
     q->copies.runs++;
     q->copy_bytes += (double)bytes;
     return adn_cuda_timer_end(q, &q->copy_timer);
+}
+
+void adn_cuda_range_begin(adn_queue *queue, const char *name)
+{
+    (void)queue;
+    nvtxRangePushA(name);
+}
+
+void adn_cuda_range_end(adn_queue *queue)
+{
+    (void)queue;
+    nvtxRangePop();
 }
 
 /* One call for all directions: an address says where it lies. */
