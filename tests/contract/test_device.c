@@ -259,25 +259,34 @@ START_TEST(taps_outside_a_small_map_cost_nothing)
 }
 END_TEST
 
+/* A kind's tests, under its name: CK_RUN_CASE=conv_fwd runs them alone. */
+static TCase *case_of(adn_op_kind kind)
+{
+    TCase *tc = tcase_create(adn_op_infos[kind].name);
+
+    tcase_set_timeout(tc, 0);
+    tcase_add_loop_test(tc, each_operation_agrees_with_its_loop, (int)kind, (int)kind + 1);
+    tcase_add_loop_test(tc, each_operation_over_bf16_agrees_with_its_loop, (int)kind,
+                        (int)kind + 1);
+    tcase_add_loop_test(tc, each_operation_in_double_is_its_loop, (int)kind, (int)kind + 1);
+    return tc;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("device");
-    TCase *rows = tcase_create("rows"), *ops = tcase_create("operations"),
-          *rest = tcase_create("rest");
+    TCase *rows = tcase_create("rows"), *rest = tcase_create("rest");
 
     devices_open(&all);
     tcase_add_test(rows, every_required_entry_of_every_device_is_set);
     tcase_add_loop_test(rows, every_kind_has_its_rows, 0, ADN_N_OP);
-    tcase_set_timeout(ops, 0);
-    tcase_add_loop_test(ops, each_operation_agrees_with_its_loop, 0, ADN_N_OP);
-    tcase_add_loop_test(ops, each_operation_over_bf16_agrees_with_its_loop, 0, ADN_N_OP);
-    tcase_add_loop_test(ops, each_operation_in_double_is_its_loop, 0, ADN_N_OP);
-    tcase_add_test(ops, an_empty_batch_touches_nothing_and_its_sums_are_zero);
+    tcase_set_timeout(rest, 0);
+    tcase_add_test(rest, an_empty_batch_touches_nothing_and_its_sums_are_zero);
     tcase_add_test(rest, weights_come_back_from_their_layout_and_fill_all_of_it);
     tcase_add_test(rest, an_operation_knows_its_multiply_adds_and_bytes);
     tcase_add_test(rest, taps_outside_a_small_map_cost_nothing);
     suite_add_tcase(suite, rows);
-    suite_add_tcase(suite, ops);
+    for (adn_op_kind kind = 0; kind < ADN_N_OP; kind++) suite_add_tcase(suite, case_of(kind));
     suite_add_tcase(suite, rest);
     int result = adn_suite_run(suite);
     devices_close(&all);

@@ -114,6 +114,7 @@ adn_status adn_cuda_queue_rates(adn_queue *queue, adn_rates *out)
     adn_status st;
 
     CUDA_TRY(st, gpu, cudaSetDevice(gpu->conf.ordinal), done);
+    ADN_TRY(st, adn_cuda_queue_blas(t.q), done); /* no plan may have asked for it yet */
     CUDA_TRY(st, gpu, cudaEventCreate(&t.from), done);
     CUDA_TRY(st, gpu, cudaEventCreate(&t.to), done);
     ADN_TRY(st, rate_of_products(&t, &rates.macs_s), done);
