@@ -16,7 +16,8 @@ typedef struct adn_cuda_conf {
 int adn_cuda_count(const char **why);
 
 /* Opens a GPU as the device "cuda". ADN_DEVICE: there is none of that number. Close after all else
- * is destroyed. */
+ * is destroyed. What cuDNN compiled is kept between runs in a folder: $ADONIS_CACHE (empty:
+ * nowhere), else $XDG_CACHE_HOME/adonis, else $HOME/.cache/adonis. */
 adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out) ADN_MUST_USE;
 
 #endif
