@@ -218,9 +218,9 @@ static void print_all(const plans *p)
         "# cuDNN's plans for the zoo's convolutions\n\n"
         "Made by `tools/gpu_plans` on %s with cuDNN %zu, on a machine without these GPUs: nothing "
         "was executed. Images are 32x32x3, nets are cut behind each unit, heads are mlp-sr and "
-        "cnn; no limit on the workspace; fp32 without TF32. A graph that several nets have is "
-        "counted for each. %d graphs in all.\n\n",
-        date, cudnnGetVersion(), p->zoo.n);
+        "cnn; no limit on the workspace; fp32 without TF32. %d graphs for each of %d GPU models, "
+        "%d without a plan; one that several nets have counts for each in the table.\n\n",
+        date, cudnnGetVersion(), p->zoo.n, p->n_model, p->n_without);
     print_table(p);
     print_without(p);
 }
