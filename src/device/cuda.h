@@ -28,7 +28,8 @@ bool adn_cuda_reaches(int from, int to); /* copies between them need no stop in 
 void adn_cuda_versions(char *out, size_t room);
 
 /* Opens a GPU as the device "cuda". ADN_DEVICE: there is none of that number. Close after all else
- * is destroyed. */
+ * is destroyed. What cuDNN compiled is kept between runs in a folder: $ADONIS_CACHE (empty:
+ * nowhere), else $XDG_CACHE_HOME/adonis, else $HOME/.cache/adonis. */
 adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out) ADN_MUST_USE;
 
 /* Lets two GPUs copy to each other without a stop in the host's memory, where the machine can;

@@ -48,6 +48,7 @@ typedef struct adn_model {
     bool
         global_classifier; /* global average + linear (ResNets); else 2x2 average + hidden layers */
 } adn_model;
+const char *adn_model_name(int k); /* of the zoo's k-th net, from 0; NULL behind the last */
 adn_status adn_model_create(const adn_model_conf *conf, adn_model *out) ADN_MUST_USE;
 void adn_model_clear(adn_model *m);
 

@@ -115,6 +115,11 @@ static adn_status append(adn_model *m, const unit *u, int *c)
     return ADN_OK;
 }
 
+const char *adn_model_name(int k)
+{
+    return k >= 0 && k < (int)ADN_COUNT(zoo) ? zoo[k].name : NULL;
+}
+
 adn_status adn_model_create(const adn_model_conf *conf, adn_model *out)
 {
     adn_status st = ADN_NOMEM;

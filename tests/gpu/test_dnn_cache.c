@@ -220,8 +220,8 @@ END_TEST
 
 START_TEST(a_text_that_cudnn_refuses_is_passed_over_and_replaced)
 {
-    static const char *const texts[] = {"", "{}", "engine 1", "engine 1\n{}",
-                                        "engine 1\n{\"cudnnVersion\":1}"};
+    static const char *const texts[] = {"", "{}", "engine 1", "engine 1, compiled 0\n{}",
+                                        "engine 1, compiled 0\n{\"cudnnVersion\":1}"};
     const op_case c = convolution();
     char path[PATH];
     size_t n;

@@ -1,21 +1,14 @@
-/* Convolutions by cuDNN. Over bf16 a weight is narrowed into the workspace first; its gradient
- * comes out in fp32 by a conversion in the same graph, for channels that come in eights: others are
- * filled up in the workspace, as cuDNN has no plan for odd ones and compiles others for ten times
- * as long. A bias is added in the graph where there is a plan for that (before the sum is rounded
- * to bf16), else by a kernel of ours, as are sums for a norm and a bias' gradient. */
-#include "device/cuda/dnn_graph.h"
+/* Convolutions by cuDNN. Over bf16 a weight is narrowed into the workspace first, and what its
+ * gradient is made of filled up there where the graph has more channels. Kernels of ours add a bias
+ * where the graph does not, and form the sums for a norm and a bias' gradient. */
+#include "device/cuda/conv_plan.h"
 
-/* Tensors of the graphs. */
-enum { ID_SRC = 1, ID_WEIGHT, ID_DST, ID_BIAS, ID_WIDE };
-enum { ALIGNMENT = 256, FULL_CHANNELS = 8 };
+enum { ALIGNMENT = 256 };
 
 typedef struct conv {
-    dnn_graph graph;
-    dnn_plan plan;
+    conv_plan dnn;
     size_t n_weight, taps; /* of the weight; of its kernel, for all dst channels */
     size_t src_rows, rows; /* of src, of dst */
-    int src_c, dst_c;      /* channels in the graph: as they are, or filled up */
-    bool adds_bias;        /* the graph does */
     /* Places in the workspace, in bytes. At 0: a narrowed weight, or the gradient of a filled up
      * one. */
     size_t src_at, dst_at; /* filled up src and gradient of dst */
@@ -26,8 +19,7 @@ static void conv_free(void *impl)
 {
     conv *v = impl;
 
-    adn_dnn_plan_clear(&v->plan);
-    adn_dnn_graph_clear(&v->graph);
+    adn_conv_plan_clear(&v->dnn);
     adn_free(v);
 }
 
@@ -41,11 +33,12 @@ static adn_status run_plan(const cuda_op *op, const adn_op_args *a, void *src, v
                            void *dst)
 {
     const conv *v = op->impl;
-    static const int64_t id[4] = {ID_SRC, ID_WEIGHT, ID_DST, ID_BIAS};
+    static const int64_t id[4] = {CONV_SRC, CONV_WEIGHT, CONV_DST, CONV_BIAS};
     void *p[4] = {src, weight, dst, a->p[ADN_BIAS]};
 
     if (v->rows == 0) return ADN_OK;
-    return adn_dnn_plan_run(&v->graph, &v->plan, id, p, v->adds_bias ? 4 : 3, place(a, v->plan_at));
+    return adn_dnn_plan_run(&v->dnn.graph, &v->dnn.plan, id, p, v->dnn.adds_bias ? 4 : 3,
+                            place(a, v->plan_at));
 }
 
 /* The weight that the graph reads. */
@@ -74,7 +67,7 @@ static adn_status run_fwd(const cuda_op *op, const adn_op_args *a)
 
     ADN_TRY(st, factor_of(op, a, &weight), done);
     ADN_TRY(st, run_plan(op, a, a->p[ADN_SRC], weight, a->p[ADN_DST]), done);
-    if (a->p[ADN_BIAS] != NULL && !v->adds_bias)
+    if (a->p[ADN_BIAS] != NULL && !v->dnn.adds_bias)
         CUDA_TRY(
             st, op->q->gpu,
             adn_k_add_bias(type, a->p[ADN_DST], a->p[ADN_BIAS], v->rows, n_channel, op->q->stream),
@@ -120,7 +113,7 @@ static adn_status grad_weight(const cuda_op *op, const adn_op_args *a)
 {
     const conv *v = op->impl;
     const adn_op_desc *d = &op->base.desc;
-    bool is_full = v->src_c != d->src.c || v->dst_c != d->dst.c;
+    bool is_full = v->dnn.src_c != d->src.c || v->dnn.dst_c != d->dst.c;
     void *src, *dst, *weight = a->p[ADN_GRAD_WEIGHT];
     adn_status st;
 
@@ -129,13 +122,15 @@ static adn_status grad_weight(const cuda_op *op, const adn_op_args *a)
                  cudaMemsetAsync(weight, 0, v->n_weight * sizeof(float), op->q->stream), done);
         return ADN_OK;
     }
-    ADN_TRY(st, fill_up(op, a, ADN_SRC, v->src_rows, d->src.c, v->src_c, v->src_at, &src), done);
-    ADN_TRY(st, fill_up(op, a, ADN_GRAD_DST, v->rows, d->dst.c, v->dst_c, v->dst_at, &dst), done);
+    ADN_TRY(st, fill_up(op, a, ADN_SRC, v->src_rows, d->src.c, v->dnn.src_c, v->src_at, &src),
+            done);
+    ADN_TRY(st, fill_up(op, a, ADN_GRAD_DST, v->rows, d->dst.c, v->dnn.dst_c, v->dst_at, &dst),
+            done);
     ADN_TRY(st, run_plan(op, a, src, is_full ? place(a, 0) : weight, dst), done);
     if (is_full) /* the first dst channels stand first */
         CUDA_TRY(st, op->q->gpu,
-                 adn_k_fit_rows(ADN_K_F32, place(a, 0), (size_t)v->src_c, weight, (size_t)d->src.c,
-                                v->taps, op->q->stream),
+                 adn_k_fit_rows(ADN_K_F32, place(a, 0), (size_t)v->dnn.src_c, weight,
+                                (size_t)d->src.c, v->taps, op->q->stream),
                  done);
 done:
     return st;
@@ -158,72 +153,22 @@ done:
     return st;
 }
 
-/* The pass as a graph, with so many channels; a bias in it or not. */
-static adn_status plan_pass(cuda_op *op, int src_c, int dst_c, bool adds_bias)
-{
-    const adn_op_desc *d = &op->base.desc;
-    conv *v = op->impl;
-    dnn_graph *g = &v->graph;
-    dnn_conv_pass pass = d->kind == ADN_OP_CONV_FWD        ? DNN_CONV_FWD
-                         : d->kind == ADN_OP_CONV_GRAD_SRC ? DNN_CONV_GRAD_SRC
-                                                           : DNN_CONV_GRAD_WEIGHT;
-    bool converts = pass == DNN_CONV_GRAD_WEIGHT && d->type == ADN_BF16;
-    dnn_tensor src = {.id = ID_SRC, .type = d->type, .shape = d->src};
-    dnn_tensor dst = {.id = ID_DST, .type = d->type, .shape = d->dst};
-    dnn_tensor weight = {.id = ID_WEIGHT,
-                         .type = converts ? ADN_F32 : d->type,
-                         .shape = {dst_c, d->u.conv.kernel, d->u.conv.kernel, src_c}};
-    dnn_tensor bias = {.id = ID_BIAS, .type = ADN_F32, .shape = {1, 1, 1, dst_c}};
-
-    v->src_c = src.shape.c = src_c;
-    v->dst_c = dst.shape.c = dst_c;
-    v->adds_bias = adds_bias;
-    adn_dnn_graph_clear(g);
-    adn_dnn_graph_init(
-        g, &(dnn_target){.gpu = op->q->gpu, .handle = op->q->dnn, .cache = op->q->gpu->plans});
-    cudnnBackendDescriptor_t x = adn_dnn_tensor(g, &src), y = adn_dnn_tensor(g, &dst);
-    cudnnBackendDescriptor_t w = adn_dnn_tensor(g, &weight), between = NULL;
-    if (converts || adds_bias) {
-        dnn_tensor wide = {.id = ID_WIDE,
-                           .type = ADN_F32,
-                           .shape = converts ? weight.shape : dst.shape,
-                           .is_virtual = true};
-        between = adn_dnn_tensor(g, &wide);
-    }
-    adn_dnn_conv(g, pass, d->u.conv.stride, d->u.conv.pad, x, converts ? between : w,
-                 adds_bias ? between : y);
-    if (converts) adn_dnn_convert(g, between, w);
-    if (adds_bias) adn_dnn_add(g, between, adn_dnn_tensor(g, &bias), y);
-    dnn_limits limits = {.workspace_bytes = op->q->gpu->conf.workspace_limit,
-                         .no_tensor_core = d->type == ADN_F32 && !op->q->gpu->conf.allows_tf32};
-    return adn_dnn_plan_create(g, &limits, &v->plan);
-}
-
-static int full(int channels)
-{
-    return (channels + FULL_CHANNELS - 1) / FULL_CHANNELS * FULL_CHANNELS;
-}
-
 static adn_status choose(cuda_op *op)
 {
     const adn_op_desc *d = &op->base.desc;
-    const conv *v = op->impl;
-    int src_c = d->src.c, dst_c = d->dst.c;
-    adn_status st = ADN_END;
+    const cuda_device *gpu = op->q->gpu;
+    conv *v = op->impl;
+    const dnn_target target = {.gpu = gpu, .handle = op->q->dnn, .cache = gpu->plans};
+    const dnn_limits limits = adn_conv_limits(d, &gpu->conf);
+    adn_status st = adn_conv_plan_create(d, &target, &limits, &v->dnn);
 
-    if (v->rows == 0) return ADN_OK; /* nothing to run */
-    if (d->kind == ADN_OP_CONV_FWD && d->u.conv.has_bias) st = plan_pass(op, src_c, dst_c, true);
-    if (st == ADN_END && d->kind == ADN_OP_CONV_GRAD_PARAM && d->type == ADN_BF16)
-        st = plan_pass(op, full(src_c), full(dst_c), false);
-    else if (st == ADN_END)
-        st = plan_pass(op, src_c, dst_c, false);
     if (st != ADN_END) return st;
     return ADN_FAIL(ADN_DEVICE,
                     "%s (%s): cuDNN has no plan for %s of %d to %d channels, kernel %d, stride %d, "
                     "on %dx%d, batch %d, within %zu MiB of workspace",
-                    op->q->gpu->name, op->q->gpu->model, adn_op_infos[d->kind].name, src_c, dst_c,
+                    gpu->name, gpu->model, adn_op_infos[d->kind].name, d->src.c, d->dst.c,
                     d->u.conv.kernel, d->u.conv.stride, d->src.h, d->src.w, d->src.n,
-                    op->q->gpu->conf.workspace_limit >> 20);
+                    limits.workspace_bytes >> 20);
 }
 
 static size_t aligned(size_t bytes)
@@ -249,14 +194,15 @@ static void lay_out_workspace(cuda_op *op)
     size_t taps = (size_t)d->u.conv.kernel * (size_t)d->u.conv.kernel;
 
     if (d->kind != ADN_OP_CONV_GRAD_PARAM && d->type == ADN_BF16) bytes = v->n_weight * item;
-    if (v->src_c != d->src.c || v->dst_c != d->dst.c)
-        bytes = (size_t)v->dst_c * taps * (size_t)v->src_c * sizeof(float);
+    if (v->dnn.src_c != d->src.c || v->dnn.dst_c != d->dst.c)
+        bytes = (size_t)v->dnn.dst_c * taps * (size_t)v->dnn.src_c * sizeof(float);
     v->src_at = bytes = aligned(bytes);
-    if (v->src_c != d->src.c) bytes += v->src_rows * (size_t)v->src_c * item;
+    if (v->dnn.src_c != d->src.c) bytes += v->src_rows * (size_t)v->dnn.src_c * item;
     v->dst_at = bytes = aligned(bytes);
-    if (v->dst_c != d->dst.c) bytes += v->rows * (size_t)v->dst_c * item;
+    if (v->dnn.dst_c != d->dst.c) bytes += v->rows * (size_t)v->dnn.dst_c * item;
     v->plan_at = bytes = aligned(bytes);
-    op->base.workspace_bytes = bytes + ADN_MAX(v->plan.workspace_bytes, kernels_want(d, v->rows));
+    op->base.workspace_bytes =
+        bytes + ADN_MAX(v->dnn.plan.workspace_bytes, kernels_want(d, v->rows));
 }
 
 adn_status adn_cuda_plan_conv(cuda_op *op)
@@ -274,9 +220,9 @@ adn_status adn_cuda_plan_conv(cuda_op *op)
     v->n_weight = v->taps * (size_t)d->src.c;
     v->src_rows = (size_t)d->src.n * (size_t)d->src.h * (size_t)d->src.w;
     v->rows = (size_t)d->dst.n * (size_t)d->dst.h * (size_t)d->dst.w;
-    v->src_c = d->src.c;
-    v->dst_c = d->dst.c;
-    st = choose(op);
+    v->dnn.src_c = d->src.c; /* of an empty batch, for which nothing is planned */
+    v->dnn.dst_c = d->dst.c;
+    if (v->rows > 0) st = choose(op);
     if (st != ADN_OK) return st;
     lay_out_workspace(op);
     op->run = d->kind == ADN_OP_CONV_FWD        ? run_fwd

@@ -85,7 +85,7 @@ char *adn_dnn_cache_get(const dnn_cache *c, const char *key)
     size_t n;
     const char *why;
 
-    if (path == NULL || !adn_path_exists(path)) goto done;
+    if (path == NULL || access(path, R_OK) != 0) goto done;
     if (adn_file_read(path, MAX_FILE, &file, &n) != ADN_OK) goto done;
     const char *text = text_in(file, n, key, &why);
     if (text == NULL)

@@ -52,9 +52,23 @@ done:
     return st;
 }
 
-/* Whether the limits allow the candidate's engine, whose number goes out. What the library does not
- * say of an engine is no reason to take it. */
-static bool suits(cudnnBackendDescriptor_t config, const dnn_limits *limits, int *out_engine)
+static bool is_compiled(cudnnBackendDescriptor_t engine)
+{
+    cudnnBackendBehaviorNote_t notes[MAX_NOTE];
+    int64_t n = 0;
+    bool is = false;
+
+    if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE,
+                                 MAX_NOTE, &n, notes) != CUDNN_STATUS_SUCCESS)
+        return false;
+    for (int64_t k = 0; k < n && k < MAX_NOTE; k++)
+        if (notes[k] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) is = true;
+    return is;
+}
+
+/* Whether the limits allow the candidate's engine, which goes out. What the library does not say of
+ * an engine is no reason to take it. */
+static bool suits(cudnnBackendDescriptor_t config, const dnn_limits *limits, dnn_plan *out)
 {
     cudnnBackendDescriptor_t engine = NULL;
     cudnnBackendNumericalNote_t notes[MAX_NOTE];
@@ -79,7 +93,8 @@ static bool suits(cudnnBackendDescriptor_t config, const dnn_limits *limits, int
         if (notes[k] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) is_fit = false;
         if (notes[k] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && limits->no_tensor_core) is_fit = false;
     }
-    *out_engine = (int)number;
+    out->engine = (int)number;
+    out->is_compiled = is_compiled(engine);
 done:
     cudnnBackendDestroyDescriptor(engine);
     return is_fit;
@@ -93,7 +108,7 @@ static adn_status try_config(const dnn_graph *g, cudnnBackendDescriptor_t config
     adn_status st;
     dnn_plan p = {0};
 
-    if (!suits(config, limits, &p.engine)) return ADN_END;
+    if (!suits(config, limits, &p)) return ADN_END;
     ADN_TRY(st, adn_dnn_plan_begin(g, &p), fail);
     CUDNN_TRY(st, gpu,
               cudnnBackendSetAttribute(p.plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,

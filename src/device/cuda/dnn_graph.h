@@ -15,6 +15,9 @@ typedef struct dnn_target {
     dnn_cache *cache;               /* borrowed; NULL: none */
 } dnn_target;
 
+/* A target's props, from a GPU's properties as cuDNN writes them. cudnnBackendDestroyDescriptor. */
+adn_status adn_dnn_props_create(const cuda_device *gpu, const char *json,
+                                cudnnBackendDescriptor_t *out) ADN_MUST_USE;
 /* The GPU in words, the same for all GPUs that may share a plan. Gives (adn_free); NULL: cuDNN does
  * not say, or no memory. */
 char *adn_dnn_target_describe(const dnn_target *target);
@@ -59,7 +62,8 @@ void adn_dnn_add(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDescrip
 typedef struct dnn_plan {
     cudnnBackendDescriptor_t plan;
     size_t workspace_bytes;
-    int engine; /* cuDNN's number for it */
+    int engine;       /* cuDNN's number for it */
+    bool is_compiled; /* at run time, for this graph */
 } dnn_plan;
 
 /* What a plan may be. Plans that do not repeat their results to the bit are never taken. */

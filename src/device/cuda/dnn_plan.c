@@ -62,7 +62,7 @@ static char *key_of(const dnn_graph *g, const dnn_limits *limits)
     char *gpu = adn_dnn_target_describe(&g->target), *key = NULL;
 
     if (gpu != NULL)
-        key = adn_format("adonis plan 1\ncudnn %zu, cuda %zu\n%s\ntf32 %s, workspace %zu, tensor "
+        key = adn_format("adonis plan 2\ncudnn %zu, cuda %zu\n%s\ntf32 %s, workspace %zu, tensor "
                          "cores %d\n%s",
                          cudnnGetVersion(), cudnnGetCudartVersion(), gpu,
                          tf32 != NULL ? tf32 : "as asked", limits->workspace_bytes,
@@ -71,16 +71,19 @@ static char *key_of(const dnn_graph *g, const dnn_limits *limits)
     return key;
 }
 
-/* A plan is kept as "engine 2", a line's end, and cuDNN's own text of it. ADN_END: it is not
- * there, or cuDNN refuses it. */
+/* A plan is kept as "engine 2, compiled 1", a line's end, and cuDNN's own text of it. ADN_END: it
+ * is not there, or cuDNN refuses it. */
 static adn_status load(const dnn_graph *g, const dnn_limits *limits, const char *key, dnn_plan *out)
 {
     char *text = adn_dnn_cache_get(g->target.cache, key);
     const char *plan = text != NULL ? strchr(text, '\n') : NULL;
     dnn_plan p = {0};
+    int compiled;
     adn_status st = ADN_END;
 
-    if (plan == NULL || sscanf(text, "engine %d", &p.engine) != 1) goto done;
+    if (plan == NULL || sscanf(text, "engine %d, compiled %d", &p.engine, &compiled) != 2)
+        goto done;
+    p.is_compiled = compiled != 0;
     ADN_TRY(st, adn_dnn_plan_begin(g, &p), done); /* the GPU first: else cuDNN crashes */
     st = ADN_END;
     if (cudnnBackendSetAttribute(p.plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
@@ -101,7 +104,9 @@ done:
 static void keep(const dnn_graph *g, const char *key, const dnn_plan *p)
 {
     char *plan = adn_dnn_text(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION);
-    char *text = plan != NULL ? adn_format("engine %d\n%s", p->engine, plan) : NULL;
+    char *text = plan != NULL
+                     ? adn_format("engine %d, compiled %d\n%s", p->engine, p->is_compiled, plan)
+                     : NULL;
 
     if (text != NULL) adn_dnn_cache_put(g->target.cache, key, text);
     adn_free(text);

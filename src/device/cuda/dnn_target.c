@@ -18,6 +18,26 @@ char *adn_dnn_text(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name)
     return NULL;
 }
 
+adn_status adn_dnn_props_create(const cuda_device *gpu, const char *json,
+                                cudnnBackendDescriptor_t *out)
+{
+    cudnnBackendDescriptor_t props = NULL;
+    adn_status st;
+
+    CUDNN_TRY(st, gpu, cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &props),
+              fail);
+    CUDNN_TRY(st, gpu,
+              cudnnBackendSetAttribute(props, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION,
+                                       CUDNN_TYPE_CHAR, (int64_t)strlen(json) + 1, json),
+              fail);
+    CUDNN_TRY(st, gpu, cudnnBackendFinalize(props), fail);
+    *out = props;
+    return ADN_OK;
+fail:
+    if (props != NULL) cudnnBackendDestroyDescriptor(props);
+    return st;
+}
+
 /* The value's own text in a flat JSON object, where its name stands in quotes. Gives; NULL: it is
  * not there. */
 static char *value_of(const char *json, const char *name)
