@@ -431,7 +431,7 @@ echo "ok: automatic_cuts_are_chosen_once"
 
 # --- on fewer cores than it began with: the same teams, so the same bits
 expect begin_on_all_cores 0 "" "$adonis" train a.yaml mode=bp until=1ep name=teams
-threads=$(sed -n 's/.*- threads: \([0-9]*\) .*/\1/p' runs/teams/config.resolved.yaml)
+threads=$(sed -n 's/^ *-* *threads: *\([0-9]*\) .*/\1/p' runs/teams/config.resolved.yaml)
 if [ "$threads" -ge 2 ]; then
     sed -i 's/"state": "finished"/"state": "stopped"/' runs/teams/status.json # as a kill behind its last save
     core=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//')

@@ -305,7 +305,7 @@ START_TEST(the_documentation_names_every_key)
         "\ndata.batch\n",
         "a whole number from 2 to 65536; default 128",
         "\nblocks[].threads\n",
-        "Not yet: tf32",
+        "Not yet: vgg13",
         "In mode sync, greedy, async",
         "\nmodel.units[].residual\n",
         "above 0 with a unit: ep (epochs), st (steps), s, min or h; default 50ep",
