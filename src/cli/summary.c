@@ -53,7 +53,7 @@ static void add_spans(block_sum *blocks, const adn_epoch_row *rows, int n)
         if (r->block < 0 || r->block >= ADN_MAX_BLOCKS || !isfinite(r->busy)) continue;
         block_sum *b = &blocks[r->block];
         b->span_s += r->span_s;
-        if (isfinite(r->busy)) b->busy_s += r->busy * r->span_s;
+        b->busy_s += r->busy * r->span_s;
         if (isfinite(r->wait_in)) b->wait_in_s += r->wait_in * r->span_s;
         if (isfinite(r->wait_out)) b->wait_out_s += r->wait_out * r->span_s;
     }

@@ -77,4 +77,12 @@ struct adn_stage {
 
 void adn_row_open(adn_open_row *row, int epoch);
 
+/* settle.c: waits for the oldest step that is enqueued, and counts it. */
+adn_status adn_stage_settle(adn_stage *s);
+
+/* range.c: a step's range, which the caller ends, and the phase in it that begins; name NULL: the
+ * last one is over. */
+void adn_stage_range(adn_stage *s, const adn_slot *in, adn_stage_act act);
+void adn_stage_phase(adn_stage *s, const char *name);
+
 #endif

@@ -2,7 +2,6 @@
 #include "stage/inside.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 void adn_row_open(adn_open_row *row, int epoch)
@@ -96,158 +95,6 @@ void adn_stage_destroy(adn_stage *s)
     adn_free(s);
 }
 
-/* --- what finished steps leave */
-
-static void add_result(adn_sums *sums, const adn_loss_result *r)
-{
-    sums->loss_sum += r->loss_sum;
-    sums->hits += r->hits;
-    sums->n += r->n;
-}
-
-static double mean_of(double sum, int64_t n)
-{
-    return n > 0 ? sum / (double)n : NAN;
-}
-
-static adn_status give_row(adn_stage *s)
-{
-    adn_open_row *row = &s->row;
-    double seconds = row->last_s - row->first_s, learning = seconds - row->test_s;
-    adn_epoch_row r = {.epoch = row->epoch,
-                       .block = s->block,
-                       .steps = s->view.steps,
-                       .samples = s->view.samples,
-                       .reread = s->view.rereads,
-                       .lr = s->view.lr,
-                       .train_loss = mean_of(row->train.loss_sum, row->train.n),
-                       .train_top1 = 100 * mean_of((double)row->train.hits, row->train.n),
-                       .test_loss = row->test_loss,
-                       .test_top1 = row->test_top1,
-                       .img_s = learning > 0 ? (double)row->n_timed / learning : NAN,
-                       .wait_in = NAN,
-                       .wait_out = NAN,
-                       .span_s = NAN,
-                       .busy = NAN,
-                       .seconds = seconds};
-    pthread_mutex_lock(&s->lock);
-    adn_row_open(row, row->epoch + 1);
-    pthread_mutex_unlock(&s->lock);
-    return s->on_row != NULL ? s->on_row(s->user, &r) : ADN_OK;
-}
-
-static adn_status diverged(adn_stage *s, const adn_pending *p, double loss)
-{
-    const char *layer = NULL;
-    adn_status st = adn_net_find_bad(s->net, &layer);
-    if (st != ADN_OK) return st;
-    return ADN_FAIL(ADN_DIVERGED,
-                    "block %d, step %lld: the loss is %g; the first layer whose output is not "
-                    "finite is %s (learning "
-                    "rate %g)",
-                    s->block, (long long)(p->step + 1), loss, layer, p->lr);
-}
-
-static adn_status settle_learned(adn_stage *s, const adn_pending *p, const adn_loss_result *r,
-                                 double now)
-{
-    adn_open_row *row = &s->row;
-
-    if (!isfinite(r->loss_sum)) return diverged(s, p, r->loss_sum / (double)r->n);
-    if (s->is_async && row->is_closing) {
-        adn_status st = give_row(s);
-        if (st != ADN_OK) return st;
-    }
-    pthread_mutex_lock(&s->lock);
-    if (row->n_stepped++ == 0) row->first_s = p->enqueued_s;
-    if (p->is_fresh) row->n_timed += r->n;
-    row->steps++;
-    row->last_s = now;
-    if (p->is_counted) add_result(&row->train, r);
-    row->is_closing = p->ends_epoch;
-    double learning = now - row->first_s - row->test_s;
-    s->view = (adn_stage_view){.steps = p->clock_steps,
-                               .samples = p->clock_samples,
-                               .rereads = p->rereads,
-                               .test_top1 = s->view.test_top1,
-                               .lr = p->lr,
-                               .loss = mean_of(row->train.loss_sum, row->train.n),
-                               .top1 = 100 * mean_of((double)row->train.hits, row->train.n),
-                               .img_s = learning > 0 ? (double)row->n_timed / learning : NAN};
-    pthread_mutex_unlock(&s->lock);
-    return p->ends_epoch && p->n_test == 0 && !s->is_async ? give_row(s) : ADN_OK;
-}
-
-/* Where nothing else runs between the batches of a pass, the pass takes their place: a stage that
- * learns meanwhile loses the batches' own time alone. */
-static void count_test_time(adn_stage *s, const adn_pending *p, double now)
-{
-    adn_open_row *row = &s->row;
-
-    if (s->is_async)
-        row->test_s += now - ADN_MAX(p->enqueued_s, s->settled_s);
-    else if (p->is_last_test && !row->is_closing)
-        row->test_s += now - row->test_first_s;
-}
-
-static adn_status settle_tested(adn_stage *s, const adn_pending *p, const adn_loss_result *r,
-                                double now)
-{
-    adn_open_row *row = &s->row;
-
-    pthread_mutex_lock(&s->lock);
-    if (row->test.n == 0) row->test_first_s = p->enqueued_s;
-    add_result(&row->test, r);
-    count_test_time(s, p, now);
-    s->view.tests++;
-    if (p->is_last_test) {
-        row->test_loss = mean_of(row->test.loss_sum, row->test.n);
-        row->test_top1 = 100 * mean_of((double)row->test.hits, row->test.n);
-        s->view.test_top1 = row->test_top1;
-        row->test = (adn_sums){0};
-        s->view.tests = 0;
-    }
-    pthread_mutex_unlock(&s->lock);
-    return p->is_last_test && row->is_closing && !s->is_async ? give_row(s) : ADN_OK;
-}
-
-/* Waits for the oldest enqueued step and counts it. */
-static adn_status settle(adn_stage *s)
-{
-    int at = (int)(s->n_settled % N_RESULT);
-    const adn_pending *p = &s->pending[at];
-    adn_status st = s->dev->ops->event_sync(s->done[at]);
-
-    if (st != ADN_OK) return st;
-    s->n_settled++;
-    double now = adn_clock_now(s->clock);
-    if (p->act == ADN_ACT_LEARN) st = settle_learned(s, p, &s->host[at], now);
-    if (p->act == ADN_ACT_TEST) st = settle_tested(s, p, &s->host[at], now);
-    s->settled_s = now;
-    return st;
-}
-
-adn_status adn_stage_drain(adn_stage *s)
-{
-    adn_status st = ADN_OK;
-    while (st == ADN_OK && s->n_settled < s->n_enqueued) st = settle(s);
-    return st == ADN_OK ? s->dev->ops->queue_sync(s->queue) : st;
-}
-
-adn_status adn_stage_finish(adn_stage *s)
-{
-    adn_status st = adn_stage_drain(s);
-    return st == ADN_OK && (s->row.steps > 0 || isfinite(s->row.test_loss)) ? give_row(s) : st;
-}
-
-adn_status adn_stage_finish_test(adn_stage *s)
-{
-    adn_status st = adn_stage_drain(s);
-    return st == ADN_OK ? give_row(s) : st;
-}
-
-/* --- the step */
-
 static adn_status update(adn_stage *s, int n, double *out_lr)
 {
     double spe = (double)s->epoch_samples;
@@ -302,24 +149,6 @@ static void advance_clock(adn_stage *s, const adn_slot *in, adn_pending *p)
     p->ends_epoch = s->samples / s->epoch_samples > before;
 }
 
-/* A profiler sees "block2 learn 1234" and its phases. name NULL: the last phase is over. */
-static void begin_phase(adn_stage *s, const char *name)
-{
-    if (s->is_in_phase) s->dev->ops->range_end(s->queue);
-    s->is_in_phase = name != NULL;
-    if (name != NULL) s->dev->ops->range_begin(s->queue, name);
-}
-
-static void begin_range(adn_stage *s, const adn_slot *in, adn_stage_act act)
-{
-    static const char *const acts[] = {
-        [ADN_ACT_LEARN] = "learn", [ADN_ACT_FORWARD] = "forward", [ADN_ACT_TEST] = "test"};
-    char name[64];
-
-    snprintf(name, sizeof(name), "block%d %s %lld", s->block, acts[act], (long long)in->step);
-    s->dev->ops->range_begin(s->queue, name);
-}
-
 static adn_status enqueue(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_act act)
 {
     const adn_device_ops *ops = s->dev->ops;
@@ -340,22 +169,22 @@ static adn_status enqueue(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
     p.is_counted = p.is_fresh || s->counts == ADN_CLOCK_OWN_STEPS;
     io.moves_stats = p.is_fresh || s->bn_reuse == ADN_BN_EVERY;
 
-    while (s->n_enqueued - s->n_settled >= RUN_AHEAD) ADN_TRY(st, settle(s), done);
+    while (s->n_enqueued - s->n_settled >= RUN_AHEAD) ADN_TRY(st, adn_stage_settle(s), done);
     p.enqueued_s = adn_clock_now(s->clock);
     if (out != NULL && s->carry != NULL)
         ADN_TRY(st, adn_carry_begin(s->carry, s->queue, &io.emit), done);
-    begin_phase(s, "forward");
+    adn_stage_phase(s, "forward");
     ADN_TRY(st, adn_net_fwd(s->net, n, learns, &io), done);
     if (out != NULL) ADN_TRY(st, emit_rest(s, in, out), done);
     if (act != ADN_ACT_FORWARD) {
-        begin_phase(s, learns ? "backward" : "loss");
+        adn_stage_phase(s, learns ? "backward" : "loss");
         ADN_TRY(st, adn_net_learn(s->net, n, learns, &io), done);
         ADN_TRY(st, ops->download(s->queue, &s->host[at], &s->results[at], sizeof(s->host[at])),
                 done);
     }
     ADN_TRY(st, ops->event_record(s->queue, in->read), done);
     if (learns) {
-        begin_phase(s, "update");
+        adn_stage_phase(s, "update");
         ADN_TRY(st, update(s, n, &p.lr), done);
         advance_clock(s, in, &p);
     }
@@ -366,13 +195,13 @@ static adn_status enqueue(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_a
     s->pending[at] = p;
     s->n_enqueued++;
 done:
-    begin_phase(s, NULL);
+    adn_stage_phase(s, NULL);
     return st;
 }
 
 adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out, adn_stage_act act)
 {
-    begin_range(s, in, act);
+    adn_stage_range(s, in, act);
     adn_status st = enqueue(s, in, out, act);
     s->dev->ops->range_end(s->queue);
     return st;

@@ -91,3 +91,5 @@ for a, b in zip(*rows):
     assert a[0] == b[0] and abs(a[1] - b[1]) < 1e-4 and a[2] == b[2], (a, b)
 END
 echo "ok: to the same"
+expect "a run in tf32" 0 "" "$adonis" train exp.yaml name=tf32 precision=tf32 until=1ep
+expect "evaluated on the cpu, which has none" 0 "" env CUDA_VISIBLE_DEVICES= CUDALAB_DEVICES=0 "$adonis" eval runs/tf32
