@@ -21,7 +21,7 @@ typedef struct adn_aug_conf {
     int size; /* pixels of padding for crop, of the square's side for cutout; 0 for flip */
 } adn_aug_conf;
 
-enum { ADN_MAX_CHANNELS = 4 };
+enum { ADN_MAX_CHANNELS = 4, ADN_MAX_REPLICAS = 16 };
 typedef struct adn_data_conf {
     const char *name; /* cifar10 | cifar100 | idx */
     const char *root; /* as resolved: absolute, or relative to the current directory */
@@ -202,6 +202,7 @@ typedef struct adn_config {
     adn_buffer_conf edge;   /* of every edge but the loader's */
     adn_block_conf *blocks; /* one entry a block where given; n_block may be 0 */
     int n_block;
+    int replicas;
     adn_optim_conf optim;
     adn_clock_kind clock;
     adn_after_end after_end;

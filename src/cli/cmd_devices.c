@@ -241,6 +241,21 @@ static finding check_gpus(void)
     return f;
 }
 
+static finding check_nccl(void)
+{
+    finding f = {.what = "NCCL", .state = "ok"};
+    int version = adn_cuda_nccl();
+
+    snprintf(f.text, sizeof(f.text), "%d.%d.%d", version / 10000, version / 100 % 100,
+             version % 100);
+    if (version == 0) {
+        f.state = "missing";
+        snprintf(f.text, sizeof(f.text),
+                 "libnccl.so.2 cannot be loaded: no replicas on GPUs (apt install libnccl2)");
+    }
+    return f;
+}
+
 adn_status cmd_doctor(int argc, char **argv)
 {
     adn_cli_args args;
@@ -250,10 +265,11 @@ adn_status cmd_doctor(int argc, char **argv)
     if (st != ADN_OK) return st;
     machine m = look();
     bool is_json = adn_cli_has(&args, "--json"), is_well = true;
-    const finding all[] = {check_cores(&m), check_memory(&m), check_gpus(), check_disk(),
-                           check_data()};
+    finding all[6] = {check_cores(&m), check_memory(&m), check_gpus(), check_disk(), check_data()};
+    size_t n = 5;
+    if (adn_cuda_count(NULL) > 0) all[n++] = check_nccl();
     adn_json_open(&j, NULL, '[');
-    for (size_t i = 0; i < ADN_COUNT(all); i++) {
+    for (size_t i = 0; i < n; i++) {
         is_well = is_well && strcmp(all[i].state, "bad") != 0;
         if (!is_json) printf("%-7s  %-13s  %s\n", all[i].state, all[i].what, all[i].text);
         adn_json_open(&j, NULL, '{');

@@ -219,7 +219,8 @@ const adn_key adn_schema[] = {
     {"blocks[].edge.emit", ADN_KEY_FLAG, BLOCK(edge.emit_fresh),
      WORDS(NOW("every", false), NOW("fresh", true)), .modes = ADN_IN_ASYNC, .is_quiet = true,
      .help = "as in edge"},
-    {"replicas", ADN_KEY_LATER, "1", .help = "of the whole pipeline"},
+    {"replicas", ADN_KEY_INT, "1", AT(replicas), FROM(1, ADN_MAX_REPLICAS),
+     .help = "of all blocks, each with batches of its own; their gradients are averaged"},
 
     {"optim", ADN_KEY_SECTION, .help = "how each stage learns"},
     {"optim.name", ADN_KEY_WORD, "sgd",

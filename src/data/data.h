@@ -73,6 +73,7 @@ typedef struct adn_loader_conf {
     uint64_t seed;
     int batch;
     bool drop_last, is_ordered;
+    int multiple;           /* an epoch gives a multiple of so many batches; 0: 1 */
     int n_thread, n_ahead;  /* readers, and batches filled ahead */
     int epoch, first_batch; /* where to start */
 } adn_loader_conf;

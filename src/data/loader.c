@@ -164,6 +164,7 @@ static adn_status settle_start(adn_loader *l)
         return ADN_FAIL(ADN_BADCONF, "data.augment: has %d transforms, at most %d are possible",
                         conf->n_augment, ADN_MAX_AUGMENT);
     l->n_batch = adn_loader_batches(conf->set->n, conf->batch, conf->drop_last, conf->is_ordered);
+    l->n_batch -= l->n_batch % ADN_MAX(1, conf->multiple);
     if (l->n_batch == 0)
         return ADN_FAIL(ADN_BADDATA, "data loader: %d samples make no batch of %d%s", conf->set->n,
                         conf->batch, conf->drop_last ? " (data.drop_last)" : "");

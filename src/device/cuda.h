@@ -27,6 +27,10 @@ bool adn_cuda_reaches(int from, int to); /* copies between them need no stop in 
 /* "CUDA 13.2, cuDNN 9.14.0, cuBLAS 13.2; driver for CUDA 13.1", or that there is no CUDA. */
 void adn_cuda_versions(char *out, size_t room);
 
+/* The version of the NCCL that groups of GPUs would use, 22703 for 2.27.3; 0: it cannot be loaded.
+ */
+int adn_cuda_nccl(void);
+
 /* Opens a GPU as the device "cuda". ADN_DEVICE: there is none of that number. Close after all else
  * is destroyed. What cuDNN compiled is kept between runs in a folder: $ADONIS_CACHE (empty:
  * nowhere), else $XDG_CACHE_HOME/adonis, else $HOME/.cache/adonis. */

@@ -195,6 +195,7 @@ typedef struct adn_device adn_device;
 typedef struct adn_queue adn_queue;
 typedef struct adn_event adn_event;
 typedef struct adn_op adn_op;
+typedef struct adn_group adn_group;
 
 typedef struct adn_queue_conf {
     const char *name; /* of its worker */
@@ -269,6 +270,17 @@ typedef struct adn_device_ops {
     adn_status (*copy)(adn_queue *q, void *dst, const void *src, size_t bytes);
     adn_status (*fill)(adn_queue *q, void *dst, int byte, size_t bytes);
 
+    /* A group averages arrays that lie once with each of its members, queues of devices of one kind
+     * (on GPUs: each of its own). mean enqueues: when ready[k] has happened, recorded on queue k
+     * before, for all k, each arrays[k] [count] of `type` (ADN_F32 | ADN_F64) becomes their mean,
+     * the same bits everywhere. The devices may do it apart from the queues; join makes the queues
+     * go on behind all means so far, and until then nobody touches the arrays. */
+    adn_status (*group_create)(adn_queue *const *queues, int n, adn_group **out);
+    void (*group_destroy)(adn_group *g); /* its means have ended: sync first */
+    adn_status (*group_mean)(adn_group *g, adn_event *const *ready, void *const *arrays,
+                             adn_type type, size_t count);
+    adn_status (*group_join)(adn_group *g);
+
     /* How the weight of a convolution or linear layer lies: chosen from the forward operation of
      * the full training batch; all other plans take it. Import and export convert from and to
      * PyTorch's order
@@ -296,6 +308,10 @@ struct adn_queue {
 };
 struct adn_event {
     adn_device *dev;
+};
+struct adn_group {
+    adn_device *dev; /* of its first member */
+    int n;
 };
 struct adn_layout {
     adn_device *dev;

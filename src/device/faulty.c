@@ -170,6 +170,33 @@ static adn_status faulty_fill(adn_queue *q, void *dst, int byte, size_t bytes)
     return inner_ops(q->dev)->fill(q, dst, byte, bytes);
 }
 
+static adn_status faulty_group_create(adn_queue *const *queues, int n, adn_group **out)
+{
+    adn_device *dev = queues[0]->dev;
+    ENTER(dev, "group_create");
+    adn_status st = inner_ops(dev)->group_create(queues, n, out);
+    if (st == ADN_OK) (*out)->dev = dev;
+    return st;
+}
+
+static void faulty_group_destroy(adn_group *g)
+{
+    if (g != NULL) inner_ops(g->dev)->group_destroy(g);
+}
+
+static adn_status faulty_group_mean(adn_group *g, adn_event *const *ready, void *const *arrays,
+                                    adn_type type, size_t count)
+{
+    ENTER(g->dev, "group_mean");
+    return inner_ops(g->dev)->group_mean(g, ready, arrays, type, count);
+}
+
+static adn_status faulty_group_join(adn_group *g)
+{
+    ENTER(g->dev, "group_join");
+    return inner_ops(g->dev)->group_join(g);
+}
+
 static adn_status faulty_layout_create(adn_queue *q, const adn_op_desc *fwd, adn_layout **out)
 {
     ENTER(q->dev, "layout_create");
@@ -238,6 +265,10 @@ static const adn_device_ops faulty_ops = {
     .download = faulty_download,
     .copy = faulty_copy,
     .fill = faulty_fill,
+    .group_create = faulty_group_create,
+    .group_destroy = faulty_group_destroy,
+    .group_mean = faulty_group_mean,
+    .group_join = faulty_group_join,
     .layout_create = faulty_layout_create,
     .layout_destroy = faulty_layout_destroy,
     .param_import = faulty_param_import,

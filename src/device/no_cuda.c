@@ -29,6 +29,11 @@ void adn_cuda_versions(char *out, size_t room)
     snprintf(out, room, "none: %s", why_none);
 }
 
+int adn_cuda_nccl(void)
+{
+    return 0;
+}
+
 adn_status adn_cuda_reach(adn_device *a, adn_device *b)
 {
     (void)a;

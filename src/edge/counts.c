@@ -21,7 +21,8 @@ adn_status adn_edge_answer(adn_edge *e, adn_lane lane, adn_side side, adn_status
 
 void adn_edge_count_commit(adn_edge *e, const adn_slot *s)
 {
-    e->lanes[s->lane].bytes += (int64_t)e->sample_bytes * s->n_valid;
+    for (adn_lane lane = s->lane; s != NULL; s = s->beside)
+        e->lanes[lane].bytes += (int64_t)e->sample_bytes * s->n_valid;
 }
 
 /* Of the M slots, those with an unread batch that is there (it may be in a spare slot); the one

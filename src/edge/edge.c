@@ -8,7 +8,6 @@ adn_status adn_edge_create(const adn_edge_conf *conf, adn_edge **out)
     adn_edge *e = adn_alloc(sizeof(*e));
 
     if (e == NULL) return ADN_FAIL(ADN_NOMEM, "edge: no memory");
-    e->dev = conf->dev;
     e->clock = conf->clock;
     e->sample_bytes = adn_edge_slot_bytes(conf) / (size_t)conf->shape.n;
     for (int k = 0; k < ADN_N_SIDE; k++) e->bells[k] = conf->bells[k];
@@ -25,7 +24,7 @@ fail:
 void adn_edge_destroy(adn_edge *e)
 {
     if (e == NULL) return;
-    for (int k = 0; k < ADN_N_LANE; k++) adn_edge_lane_clear(e->dev, &e->lanes[k]);
+    for (int k = 0; k < ADN_N_LANE; k++) adn_edge_lane_clear(&e->lanes[k]);
     pthread_mutex_destroy(&e->lock);
     adn_free(e);
 }
@@ -44,14 +43,36 @@ static void unlock(adn_edge *e)
     for (int k = 0; must_ring && k < ADN_N_SIDE; k++) adn_bell_ring(e->bells[k]);
 }
 
+static adn_event *event_of(const adn_slot *s, bool is_write)
+{
+    return is_write ? s->written : s->read;
+}
+
 /* Locked, and let go meanwhile: nobody else records the caller's own events. Modelled time does not
  * pass meanwhile. */
-static adn_status wait_own(adn_edge *e, adn_event *own)
+static adn_status wait_own(adn_edge *e, const adn_slot *s, bool is_write)
 {
+    adn_status st = ADN_OK;
+
     if (e->clock != NULL) return ADN_AGAIN;
     unlock(e);
-    adn_status st = own->dev->ops->event_sync(own);
+    for (; s != NULL && st == ADN_OK; s = s->beside) {
+        adn_event *own = event_of(s, is_write);
+        st = own->dev->ops->event_sync(own);
+    }
     pthread_mutex_lock(&e->lock);
+    return st;
+}
+
+/* Each column's queue waits for what the other side recorded there. */
+static adn_status queues_wait(adn_queue *const *qs, const adn_slot *s, bool is_write)
+{
+    adn_status st = ADN_OK;
+
+    for (int k = 0; s != NULL && st == ADN_OK; k++, s = s->beside) {
+        adn_event *ev = event_of(s, is_write);
+        st = ev->dev->ops->event_wait(qs[k], ev);
+    }
     return st;
 }
 
@@ -71,8 +92,12 @@ static bool has_ended(void *user, int slot, bool is_write)
     const asked *a = user;
     const adn_slot *s = &a->lane->slots[slot];
     if (a->e->clock != NULL) return !is_write || adn_edge_has_arrived(a->e, s);
-    const adn_event *ev = is_write ? s->written : s->read;
-    return ev->dev->ops->event_query(ev);
+    bool has = true;
+    for (; s != NULL && has; s = s->beside) {
+        const adn_event *ev = event_of(s, is_write);
+        has = ev->dev->ops->event_query(ev);
+    }
+    return has;
 }
 
 static void poll(adn_edge *e, adn_edge_lane *l)
@@ -82,7 +107,7 @@ static void poll(adn_edge *e, adn_edge_lane *l)
 
 /* --- producer */
 
-adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out)
+adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *const *qs, adn_slot **out)
 {
     adn_edge_lane *l = &e->lanes[lane];
     adn_ring_answer a = {.verb = ADN_RING_SYNC};
@@ -93,14 +118,14 @@ adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot *
         poll(e, l);
         a = adn_ring_acquire(&l->ring);
         if (a.verb == ADN_RING_WAIT) st = ADN_AGAIN;
-        if (a.verb == ADN_RING_SYNC) st = wait_own(e, l->slots[a.slot].written);
+        if (a.verb == ADN_RING_SYNC) st = wait_own(e, &l->slots[a.slot], true);
     }
     if (e->is_aborted && st != ADN_DEVICE) st = ADN_STOPPED;
     st = adn_edge_answer(e, lane, ADN_SIDE_PRODUCER, st);
     unlock(e);
     if (st != ADN_OK) return st;
     adn_slot *s = a.verb == ADN_RING_GO ? &l->slots[a.slot] : NULL;
-    if (s != NULL) st = s->read->dev->ops->event_wait(q, s->read);
+    st = queues_wait(qs, s, false);
     if (st == ADN_OK) *out = s;
     return st;
 }
@@ -167,7 +192,7 @@ static adn_ring_answer next(adn_edge *e, adn_edge_lane *l)
     return adn_ring_next(&l->ring);
 }
 
-adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out)
+adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *const *qs, adn_slot **out)
 {
     adn_edge_lane *l = &e->lanes[lane];
     adn_ring_answer a = {.verb = ADN_RING_SYNC};
@@ -178,7 +203,7 @@ adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **ou
     while (st == ADN_OK && a.verb == ADN_RING_SYNC && !e->is_aborted) {
         a = next(e, l);
         if (a.verb == ADN_RING_SYNC)
-            st = wait_own(e, l->slots[a.slot].read);
+            st = wait_own(e, &l->slots[a.slot], false);
         else if (lane == ADN_LANE_TRAIN && marker_is_next(e, a))
             break;
         else if (a.verb == ADN_RING_END)
@@ -191,7 +216,7 @@ adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **ou
     if (e->is_aborted && st != ADN_DEVICE) st = ADN_STOPPED;
     st = adn_edge_answer(e, lane, ADN_SIDE_CONSUMER, st);
     unlock(e);
-    if (st == ADN_OK && s != NULL) st = s->written->dev->ops->event_wait(q, s->written);
+    if (st == ADN_OK) st = queues_wait(qs, s, true);
     if (st == ADN_OK) *out = s;
     return st;
 }

@@ -23,6 +23,8 @@
 #include "edge/ages.h"
 #include "edge/replay.h"
 
+/* With replicas an edge has columns, each on its consumers' and producers' own devices: a slot is
+ * one batch in each, side by side, chosen, written and read together. */
 typedef enum adn_lane { ADN_LANE_TRAIN, ADN_LANE_TEST, ADN_N_LANE } adn_lane;
 
 typedef struct adn_slot {
@@ -44,17 +46,21 @@ typedef struct adn_slot {
     double ready_s;     /* modelled time: when it is there, set before it is committed */
     adn_lane lane;
     int index; /* on its lane, from 0 */
+    /* The part of the next column, NULL behind the last: x, labels, samples, n_valid (0: it has no
+     * batch), written and read are its own; the rest stands in the first column's part alone. */
+    struct adn_slot *beside;
 } adn_slot;
 
 typedef enum adn_side { ADN_SIDE_PRODUCER, ADN_SIDE_CONSUMER, ADN_N_SIDE } adn_side;
 
 typedef struct adn_edge adn_edge;
 typedef struct adn_edge_conf {
-    adn_device *dev;        /* borrowed: the consumer's */
-    adn_device *from;       /* borrowed: the producer's, of the same kind; NULL: dev */
-    int n_slot[ADN_N_LANE]; /* M; policies that re-read have spares beside */
-    adn_replay_conf replay; /* of the training lane; zeroed: fifo */
-    adn_shape shape;        /* of a full slot, n included */
+    int n_column;                       /* 0: one */
+    adn_device *dev[ADN_MAX_REPLICAS];  /* borrowed [n_column]: the consumer's */
+    adn_device *from[ADN_MAX_REPLICAS]; /* borrowed: the producer's, of the same kind; NULL: dev */
+    int n_slot[ADN_N_LANE];             /* M; policies that re-read have spares beside */
+    adn_replay_conf replay;             /* of the training lane; zeroed: fifo */
+    adn_shape shape;                    /* of a full slot of one column, n included */
     adn_type type;
     adn_bell *bells[ADN_N_SIDE]; /* borrowed; NULL: that side never sleeps */
     /* Borrowed. NULL: the machine's time, and events say what has ended. Else time is modelled: a
@@ -62,15 +68,17 @@ typedef struct adn_edge_conf {
     const adn_clock *clock;
 } adn_edge_conf;
 adn_status adn_edge_create(const adn_edge_conf *conf, adn_edge **out) ADN_MUST_USE;
-void adn_edge_destroy(adn_edge *e); /* nobody may use it any more */
-size_t adn_edge_slot_bytes(const adn_edge_conf *conf);
+void adn_edge_destroy(adn_edge *e);                            /* nobody may use it any more */
+size_t adn_edge_slot_bytes(const adn_edge_conf *conf);         /* of one column */
 int adn_edge_n_slot(const adn_edge_conf *conf, adn_lane lane); /* that it has, with the spares */
 
-/* Producer. ADN_AGAIN: no slot is free. q (the queue that will write it) waits for its last reader.
+/* Producer. ADN_AGAIN: no slot is free. The queues that will write it, qs[n_column], wait for its
+ * last readers.
  * With drop_oldest there is always one that nobody reads any more: never ADN_AGAIN, in real time.
  * *out is NULL, with ADN_OK, when the consumer has left the lane: the batch is dropped, whatever
  * when_full says. ADN_STOPPED after adn_edge_abort. */
-adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out) ADN_MUST_USE;
+adn_status adn_edge_acquire(adn_edge *e, adn_lane lane, adn_queue *const *qs,
+                            adn_slot **out) ADN_MUST_USE;
 /* The work that writes it, with the record of its `written`, is enqueued: consumers may take it. */
 void adn_edge_commit(adn_edge *e, adn_slot *s);
 /* No more batches will come on the lane: take gives ADN_END once all are taken (or dropped;
@@ -79,10 +87,11 @@ void adn_edge_commit(adn_edge *e, adn_slot *s);
 void adn_edge_close(adn_edge *e, adn_lane lane);
 void adn_edge_lose(adn_edge *e); /* counts a batch that a modelled link lost */
 
-/* Consumer. The slot that the policy names; q waits for its writer. ADN_AGAIN: there is none. *out
- * is NULL, with ADN_OK, when a marker comes before it: pop that first. ADN_END, ADN_STOPPED. After
- * adn_edge_leave there are markers and the end alone. */
-adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *q, adn_slot **out) ADN_MUST_USE;
+/* Consumer. The slot that the policy names; qs[n_column] wait for its writers. ADN_AGAIN: there is
+ * none. *out is NULL, with ADN_OK, when a marker comes before it: pop that first. ADN_END,
+ * ADN_STOPPED. After adn_edge_leave there are markers and the end alone. */
+adn_status adn_edge_take(adn_edge *e, adn_lane lane, adn_queue *const *qs,
+                         adn_slot **out) ADN_MUST_USE;
 /* The work that reads it, with the record of its `read`, is enqueued (or there was none). */
 void adn_edge_release(adn_edge *e, adn_slot *s);
 /* The consumer takes no more batches of the lane: the edge drops them from now on. Who has left the

@@ -16,8 +16,8 @@ typedef struct adn_edge_wait {
 typedef struct adn_edge_lane {
     adn_ring ring;
     adn_replay_slot *states; /* the ring's */
-    adn_slot *slots;
-    int n; /* made */
+    adn_slot *slots;         /* [n_column][n]: what has a number is the first column's part */
+    int n, n_made;
     adn_ages ages;
     adn_edge_wait waits[ADN_N_SIDE];
     int64_t released, lost, bytes;
@@ -30,7 +30,6 @@ typedef struct adn_edge_marker {
 } adn_edge_marker;
 
 struct adn_edge {
-    adn_device *dev;
     pthread_mutex_t lock;
     adn_bell *bells[ADN_N_SIDE];
     const adn_clock *clock;
@@ -44,7 +43,7 @@ struct adn_edge {
 /* slots.c. A lane whose create failed is cleared by its owner. */
 adn_status adn_edge_lane_create(const adn_edge_conf *conf, adn_lane lane,
                                 adn_edge_lane *l) ADN_MUST_USE;
-void adn_edge_lane_clear(adn_device *dev, adn_edge_lane *l);
+void adn_edge_lane_clear(adn_edge_lane *l);
 
 /* Whether a committed batch is there: in modelled time it may be on its way. */
 bool adn_edge_has_arrived(const adn_edge *e, const adn_slot *s);

@@ -23,54 +23,61 @@ int adn_edge_n_slot(const adn_edge_conf *conf, adn_lane lane)
     return adn_ring_size(&replay, conf->n_slot[lane]);
 }
 
-static adn_status slot_create(const adn_edge_conf *conf, adn_lane lane, adn_slot *s)
+static adn_status slot_create(const adn_edge_conf *conf, int column, adn_slot *s)
 {
-    const adn_device_ops *ops = conf->dev->ops;
+    adn_device *dev = conf->dev[column], *from = conf->from[column];
+    const adn_device_ops *ops = dev->ops;
     adn_status st;
     void *labels = NULL;
 
-    s->lane = lane;
-    ADN_TRY(st, ops->alloc(conf->dev, x_bytes(conf), &s->x), done);
-    ADN_TRY(st, ops->alloc(conf->dev, (size_t)conf->shape.n * sizeof(adn_label), &labels), done);
+    ADN_TRY(st, ops->event_create(dev, &s->read), done);
+    ADN_TRY(st, ops->event_create(from != NULL ? from : dev, &s->written), done);
+    ADN_TRY(st, ops->alloc(dev, x_bytes(conf), &s->x), done);
+    ADN_TRY(st, ops->alloc(dev, (size_t)conf->shape.n * sizeof(adn_label), &labels), done);
     s->labels = labels;
-    ADN_TRY(st, ops->event_create(conf->from != NULL ? conf->from : conf->dev, &s->written), done);
-    ADN_TRY(st, ops->event_create(conf->dev, &s->read), done);
     s->samples = adn_alloc((size_t)conf->shape.n * sizeof(uint32_t));
     if (s->samples == NULL) st = ADN_FAIL(ADN_NOMEM, "edge: no memory for a slot");
 done:
     return st;
 }
 
-static void slot_destroy(adn_device *dev, adn_slot *s)
+static void slot_destroy(adn_slot *s)
 {
-    if (s->x != NULL) dev->ops->release(dev, s->x);
-    if (s->labels != NULL) dev->ops->release(dev, s->labels);
-    dev->ops->event_destroy(s->written);
-    dev->ops->event_destroy(s->read);
+    if (s->read == NULL) return; /* it comes first */
+    const adn_device_ops *ops = s->read->dev->ops;
+    if (s->x != NULL) ops->release(s->read->dev, s->x);
+    if (s->labels != NULL) ops->release(s->read->dev, s->labels);
+    ops->event_destroy(s->written);
+    ops->event_destroy(s->read);
     adn_free(s->samples);
 }
 
 adn_status adn_edge_lane_create(const adn_edge_conf *conf, adn_lane lane, adn_edge_lane *l)
 {
     adn_replay_conf replay = lane_conf(conf, lane);
-    int n = adn_edge_n_slot(conf, lane);
+    int n = adn_edge_n_slot(conf, lane), n_column = ADN_MAX(1, conf->n_column);
     adn_status st = ADN_OK;
 
-    l->slots = adn_alloc((size_t)n * sizeof(*l->slots));
+    l->n = n;
+    l->slots = adn_alloc((size_t)n * (size_t)n_column * sizeof(*l->slots));
     l->states = adn_alloc((size_t)n * sizeof(*l->states));
     if (l->slots == NULL || l->states == NULL)
         return ADN_FAIL(ADN_NOMEM, "edge: no memory for %d slots", n);
     adn_ring_init(&l->ring, &replay, conf->n_slot[lane], l->states);
-    for (; st == ADN_OK && l->n < n; l->n++) {
-        l->slots[l->n].index = l->n;
-        st = slot_create(conf, lane, &l->slots[l->n]);
+    for (; st == ADN_OK && l->n_made < n * n_column; l->n_made++) {
+        adn_slot *s = &l->slots[l->n_made];
+        int column = l->n_made / n;
+        s->lane = lane;
+        s->index = l->n_made % n;
+        if (column + 1 < n_column) s->beside = s + n;
+        st = slot_create(conf, column, s);
     }
     return st;
 }
 
-void adn_edge_lane_clear(adn_device *dev, adn_edge_lane *l)
+void adn_edge_lane_clear(adn_edge_lane *l)
 {
-    for (int i = 0; i < l->n; i++) slot_destroy(dev, &l->slots[i]);
+    for (int i = 0; i < l->n_made; i++) slot_destroy(&l->slots[i]);
     adn_free(l->slots);
     adn_free(l->states);
 }

@@ -29,11 +29,13 @@ adn_status adn_net_create(const adn_net_conf *conf, adn_net **out)
     net->conv = conf->conv;
     ADN_TRY(st, copy_spec(net, conf->spec), fail);
     ADN_TRY(st, adn_net_tensors_create(net, conf), fail);
+    ADN_TRY(st, adn_net_buckets_create(net, conf->bucket_bytes), fail);
     for (int i = 0; i < conf->n_batches; i++) {
         adn_net_plan *p = &net->plans[net->n_plan++];
         p->batch = conf->batches[i];
         ADN_TRY(st, adn_build_plan(net, p), fail);
         ADN_TRY(st, adn_plan_finish(net, p), fail);
+        ADN_TRY(st, adn_plan_buckets(net, p), fail);
     }
     ADN_TRY(st, net->dev->ops->alloc(net->dev, net->activation_bytes, &net->activations), fail);
     ADN_TRY(st, net->dev->ops->alloc(net->dev, net->workspace_bytes, &net->workspace), fail);
@@ -53,6 +55,7 @@ void adn_net_destroy(adn_net *net)
     if (net->activations != NULL) net->dev->ops->release(net->dev, net->activations);
     if (net->workspace != NULL) net->dev->ops->release(net->dev, net->workspace);
     adn_free(net->shapes);
+    adn_free(net->buckets);
     adn_net_spec_clear(&net->spec);
     adn_free(net);
 }
@@ -112,10 +115,27 @@ adn_status adn_net_fwd(adn_net *net, int n, bool is_training, const adn_net_io *
     return net->dev->ops->copy(net->queue, io->emit, p->block_output_ptr, (size_t)n * bytes);
 }
 
+/* Behind operation k: buckets that it was the last to write. */
+static adn_status tell_ready(const adn_net *net, const adn_net_plan *p, int k,
+                             adn_event *const *ready)
+{
+    adn_status st = ADN_OK;
+    for (int b = 0; b < net->n_bucket && st == ADN_OK; b++)
+        if (p->bucket_end[b] == k) st = net->dev->ops->event_record(net->queue, ready[b]);
+    return st;
+}
+
 adn_status adn_net_learn(adn_net *net, int n, bool is_training, const adn_net_io *io)
 {
     const adn_net_plan *p = find_plan(net, n, is_training);
-    return run_ops(p, p->phase_end[ADN_PHASE_EMIT], p->phase_end[ADN_PHASE_LEARN], io);
+    int to = p->phase_end[ADN_PHASE_LEARN];
+    adn_status st = ADN_OK;
+
+    for (int k = p->phase_end[ADN_PHASE_EMIT]; k < to && st == ADN_OK; k++) {
+        st = run_op(&p->ops[k], io);
+        if (is_training && st == ADN_OK && io->ready != NULL) st = tell_ready(net, p, k, io->ready);
+    }
+    return st;
 }
 
 /* A layer's own name, or that of the last named one before it: a net's first layer has one. */

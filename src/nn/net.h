@@ -48,7 +48,8 @@ typedef struct adn_net_plan {
     adn_planned *ops;
     int n_op, room_op;
     int phase_end[ADN_N_PHASE];
-    int head_end; /* operations up to and with the loss */
+    int head_end;    /* operations up to and with the loss */
+    int *bucket_end; /* [n_bucket] a bucket's gradients stand behind this operation */
     adn_buffer *buffers;
     int n_buffer, room_buffer;
     size_t arena_bytes;
@@ -73,6 +74,8 @@ struct adn_net {
     int n_tensor;
     size_t n_param, n_decay, n_stat; /* elements of the arrays */
     void *params, *grads, *stats;    /* device arrays */
+    adn_bucket *buckets;
+    int n_bucket;
     void *activations, *workspace;
     size_t activation_bytes, workspace_bytes;
     adn_net_plan plans[ADN_MAX_BATCHES];
@@ -133,6 +136,10 @@ adn_status adn_plan_finish(adn_net *net,
                            adn_net_plan *plan) ADN_MUST_USE; /* offsets, device plans */
 void adn_plan_bind(adn_net *net, adn_net_plan *plan);        /* pointers, once arrays exist */
 void adn_plan_clear(adn_net_plan *plan);
+
+/* buckets.c */
+adn_status adn_net_buckets_create(adn_net *net, size_t bytes) ADN_MUST_USE;
+adn_status adn_plan_buckets(const adn_net *net, adn_net_plan *plan) ADN_MUST_USE;
 
 /* tensors.c: names, offsets, layouts, arrays. */
 adn_status adn_net_tensors_create(adn_net *net, const adn_net_conf *conf) ADN_MUST_USE;

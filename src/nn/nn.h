@@ -103,6 +103,7 @@ typedef struct adn_net_conf {
     adn_conv_algo conv;
     /* Such parameters lie behind the others: biases, a norm's shift among them; a norm's both. */
     bool no_decay_bias, no_decay_norm;
+    size_t bucket_bytes; /* 0: 4 MiB */
 } adn_net_conf;
 adn_status adn_net_create(const adn_net_conf *conf, adn_net **out) ADN_MUST_USE;
 void adn_net_destroy(adn_net *net);
@@ -132,6 +133,16 @@ adn_status adn_net_import(adn_net *net, int i, void *base, const double *src) AD
 /* Fills parameters and statistics (init.c): a function of seed, name and index. */
 adn_status adn_net_init(adn_net *net, adn_init kind, uint64_t seed) ADN_MUST_USE;
 
+/* buckets.c. Gradients that are handed on while others are still to come: parts of the parameter
+ * arrays of at least bucket_bytes each, those that a backward pass finishes first in front. */
+typedef struct adn_bucket {
+    size_t first, count; /* elements of the array */
+} adn_bucket;
+int adn_net_n_bucket(const adn_net *net);
+adn_bucket adn_net_bucket(const adn_net *net, int i);
+/* The running statistics of all norms: one array of the parameters' type. */
+void *adn_net_stats(adn_net *net, size_t *out_count);
+
 /* One pass over n samples (n and is_training as planned). Enqueues and returns. */
 typedef struct adn_net_io {
     const void *src;         /* what the block reads: [n, h, w, c] of type, or u8 */
@@ -140,6 +151,8 @@ typedef struct adn_net_io {
     adn_loss_result *result; /* device memory */
     int32_t *halt;           /* device memory */
     bool moves_stats;        /* running statistics follow this batch */
+    /* [n_bucket]: recorded when the bucket's gradients stand, in training; NULL: nobody asks */
+    adn_event *const *ready;
 } adn_net_io;
 /* Forward through the block, and into `emit`. */
 adn_status adn_net_fwd(adn_net *net, int n, bool is_training, const adn_net_io *io) ADN_MUST_USE;

@@ -104,5 +104,6 @@ void adn_plan_clear(adn_net_plan *p)
     for (int k = 0; k < p->n_op; k++) adn_op_destroy(p->ops[k].op);
     adn_free(p->ops);
     adn_free(p->buffers);
+    adn_free(p->bucket_end);
     *p = (adn_net_plan){0};
 }

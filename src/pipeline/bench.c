@@ -83,7 +83,7 @@ static adn_status look(const bench *b, adn_profile *out)
 {
     adn_status st = ADN_OK;
     for (int j = 0; j < b->plan.n_block && st == ADN_OK; j++) {
-        adn_queue *q = adn_stage_queue(adn_run_stage(b->run, j));
+        adn_queue *q = adn_stage_queues(adn_run_stage(b->run, j))[0];
         st = q->dev->ops->queue_profile(q, &out[j]);
     }
     return st;
@@ -166,7 +166,7 @@ static adn_status measure(bench *b, int n_step)
     ADN_TRY(st, run_measured(b, then, now), done);
     for (int j = 0; j < r->n_block; j++) {
         adn_stage *s = adn_run_stage(b->run, j);
-        adn_queue *q = adn_stage_queue(s);
+        adn_queue *q = adn_stage_queues(s)[0];
         adn_bench_block *block = &r->blocks[j];
         block->n_thread = q->conf.n_thread;
         ADN_TRY(st, q->dev->ops->queue_rates(q, &block->rates), done);
@@ -194,6 +194,9 @@ adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options, cha
     bench b = {0};
     adn_cuts cuts = {0};
 
+    if (conf->replicas > 1)
+        return ADN_FAIL(ADN_BADCONF, "%s: bench net measures one replica, not %d",
+                        adn_config_place(conf, "replicas"), conf->replicas);
     conf->data.drop_last = true; /* each step is one of a full batch, and counts as such */
     ADN_TRY(st, adn_dataset_open(&conf->data, &b.data), done);
     adn_devices_init(&b.devices, conf);

@@ -123,7 +123,7 @@ static void put_block(adn_json *j, const adn_bench *b, int k)
     adn_json_newline(j);
     adn_json_open(j, NULL, '{');
     adn_json_int(j, "block", k);
-    adn_json_string(j, "device", adn_plan_device(b->plan, k).s);
+    adn_json_string(j, "device", adn_plan_device(b->plan, 0, k).s);
     adn_json_int(j, "threads", block->n_thread);
     adn_json_number(j, "busy_s", block->sum.seconds);
     adn_json_number(j, "floor_s", block->sum.floor_s);

@@ -188,6 +188,8 @@ adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data,
     if (!adn_cuts_are_auto(conf)) return ADN_OK;
     all.model.cuts_kind = ADN_CUTS_EVERY;
     all.n_block = 0;
+    all.replicas = 1; /* the others do the same beside it */
+    n_core = ADN_MAX(1, n_core / conf->replicas);
     ADN_TRY(st, adn_plan_create_cut(&all, data, NULL, &gpus, &every), done);
     ADN_TRY(st, count_blocks(conf, every.model.n_unit, n_gpu > 0 ? n_gpu : n_core, &n_block), done);
     if (n_block == 1) {
@@ -198,7 +200,8 @@ adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data,
         adn_queue_conf team = {.name = "probe",
                                .n_thread = n_gpu > 0 ? 1 : adn_cuts_team(conf, n_block, n_core),
                                .is_timed = true};
-        double limit = (double)dev->ops->memory_free(dev) * ADN_MAX(1, n_gpu);
+        double limit = (double)dev->ops->memory_free(dev);
+        limit = n_gpu > 0 ? limit * n_gpu : limit / conf->replicas;
         ADN_TRY(st, measure_and_cut(&every, conf, dev, &team, limit, n_block, &chosen), done);
     }
     *out = chosen;

@@ -14,6 +14,7 @@ void adn_devices_close(adn_devices *d)
     for (int k = 0; k < ADN_MAX_GPUS; k++)
         if (d->gpu[k] != NULL) d->gpu[k]->ops->close(d->gpu[k]);
     if (d->cpu != NULL) d->cpu->ops->close(d->cpu);
+    adn_free(d->of_block);
     *d = (adn_devices){0};
 }
 
@@ -38,7 +39,22 @@ adn_status adn_devices_cut(adn_devices *d, const adn_config *conf, const adn_dat
 
     if (!adn_cuts_are_auto(conf)) return ADN_OK;
     ADN_TRY(st, adn_devices_get(d, on_gpus ? 0 : ADN_ON_CPU, &dev), done);
-    st = adn_cuts_choose(conf, data, dev, on_gpus ? d->gpus.n : 0, out);
+    int n_gpu = ADN_MAX(1, d->gpus.n / conf->replicas); /* of a column */
+    st = adn_cuts_choose(conf, data, dev, on_gpus ? n_gpu : 0, out);
+done:
+    return st;
+}
+
+static adn_status open_column(adn_devices *d, const adn_plan *p, int column)
+{
+    adn_device **devs = &d->of_block[column * p->n_block];
+    adn_status st = ADN_OK;
+
+    for (int j = 0; j < p->n_block; j++) {
+        ADN_TRY(st, adn_devices_get(d, adn_plan_gpu(p, column, j), &devs[j]), done);
+        if (j > 0 && devs[j] != devs[j - 1])
+            ADN_TRY(st, adn_cuda_reach(devs[j - 1], devs[j]), done);
+    }
 done:
     return st;
 }
@@ -47,12 +63,9 @@ adn_status adn_devices_open(adn_devices *d, const adn_plan *p)
 {
     adn_status st = ADN_OK;
 
-    for (int j = 0; j < p->n_block; j++) {
-        int gpu = p->blocks[j].gpu;
-        ADN_TRY(st, adn_devices_get(d, gpu, &d->of_block[j]), done);
-        if (j > 0 && gpu != p->blocks[j - 1].gpu)
-            ADN_TRY(st, adn_cuda_reach(d->of_block[j - 1], d->of_block[j]), done);
-    }
-done:
+    ADN_ASSERT(d->of_block == NULL);
+    d->of_block = adn_alloc((size_t)(p->n_column * p->n_block) * sizeof(adn_device *));
+    if (d->of_block == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
+    for (int k = 0; k < p->n_column && st == ADN_OK; k++) st = open_column(d, p, k);
     return st;
 }

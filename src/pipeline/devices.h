@@ -9,7 +9,7 @@ typedef struct adn_devices {
     adn_gpus gpus; /* those that this process may use */
     bool allows_tf32;
     adn_device *cpu, *gpu[ADN_MAX_GPUS];
-    adn_device *of_block[ADN_MAX_BLOCKS];
+    adn_device **of_block; /* [n_column][n_block] of the plan; NULL: not opened yet */
 } adn_devices;
 
 /* Counts GPUs; opens nothing. */
@@ -21,7 +21,7 @@ adn_status adn_devices_get(adn_devices *d, int gpu, adn_device **out) ADN_MUST_U
 /* What `model.cuts: auto` comes to on these devices (adn_cuts_choose); else *out stays. */
 adn_status adn_devices_cut(adn_devices *d, const adn_config *conf, const adn_dataset_pair *data,
                            adn_cuts *out) ADN_MUST_USE;
-/* Sets of_block; neighbours' GPUs reach each other's memory where the machine has that. */
+/* Sets of_block; neighbours' GPUs reach each other's memory where the machine has that. Once. */
 adn_status adn_devices_open(adn_devices *d, const adn_plan *p) ADN_MUST_USE;
 
 #endif

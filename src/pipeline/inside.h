@@ -18,18 +18,21 @@ typedef struct adn_source { /* the loader as a producer: batches, test passes an
     adn_run *run;
     adn_thread thread;
     adn_bell bell;
-    adn_queue *queue, *own_queue; /* uploads */
     adn_loader *train, *test;
-    struct staging { /* host memory that an upload reads; two in turn */
-        uint8_t *pixels;
-        adn_label *labels;
-        int32_t *classes;
-        adn_event *free; /* its upload is done */
-    } staging[2];
+    struct upload {           /* into a column's slots */
+        adn_queue *own_queue; /* NULL: the run's is shared */
+        struct staging {      /* host memory that an upload reads; two in turn */
+            uint8_t *pixels;
+            adn_label *labels;
+            int32_t *classes;
+            adn_event *free; /* its upload is done */
+        } staging[2];
+    } uploads[ADN_MAX_REPLICAS];
+    adn_queue *queues[ADN_MAX_REPLICAS]; /* of the uploads */
     int turn;
     _Atomic int64_t steps; /* finished source steps */
     int n_pass;            /* test passes that are due, the open one included */
-    int n_tested;          /* batches of the open pass that were offered */
+    int n_tested;          /* steps of the open pass that were offered */
     int learner;           /* of the open pass; -1: all */
     bool must_mark;        /* when the passes are through, in sync and greedy; async at once */
     bool is_ending;        /* no training batch follows */
@@ -37,6 +40,7 @@ typedef struct adn_source { /* the loader as a producer: batches, test passes an
     _Atomic bool must_ask; /* whether to stop */
     int64_t saved_step;    /* the last marker's, or the checkpoint's that was loaded */
     bool was_stopped;
+    bool has_told_test, has_told_save; /* that some are left out */
     double before_s; /* trained before this process, of a run that ends by time */
     double began_s;  /* the clock when training began, those seconds taken off */
 } adn_source;
@@ -66,8 +70,7 @@ typedef struct adn_worker { /* a stage's hand */
 struct adn_run {
     adn_run_conf conf;
     const adn_plan *plan;
-    adn_device **devs;      /* [n_block] */
-    adn_device *dev;        /* block 0's: the source uploads there */
+    adn_device **devs;      /* [n_column][n_block] */
     adn_queue *queue;       /* the virtual schedule: one for all; else NULL */
     const adn_clock *clock; /* the virtual schedule's; else NULL */
     struct adn_virtual *virtual;
@@ -84,6 +87,8 @@ struct adn_run {
     pthread_mutex_t row_lock;  /* on_row: one call at a time; nothing else takes it */
     _Atomic adn_status failed; /* first failure */
 };
+
+adn_device *adn_run_dev(const adn_run *r, int column, int block);
 
 /* What order.bin's bytes mean here: acts are a stage's (adn_stage_act). */
 enum {
@@ -114,8 +119,8 @@ adn_status adn_source_replay(adn_source *s, const adn_order_step *step, adn_slot
 /* worker.c. serve: test batches, markers, the end. begin and end: a training step, which holds its
  * slots in between; end after a begin alone (has_begun). */
 void adn_worker_open(adn_worker *w); /* before the first call: may be done already */
-/* Seconds that its queue had nothing to do, or waited for other queues; waits for what is enqueued.
- * NaN: not measured. */
+/* Seconds that its queue (of its copies', on average) had nothing to do, or waited for other
+ * queues; waits for what is enqueued. NaN: not measured. */
 double adn_worker_idle(adn_worker *w);
 adn_status adn_worker_serve(adn_worker *w) ADN_MUST_USE;
 adn_status adn_worker_test(adn_worker *w) ADN_MUST_USE; /* a test batch alone */

@@ -23,7 +23,7 @@ typedef struct adn_plan_block {
     adn_net_spec spec;
     adn_shape emits; /* n = batch; of the edge into the next block */
     int first_unit, last_unit;
-    int gpu;              /* its number; ADN_ON_CPU */
+    int gpu;              /* its number, of the first column; ADN_ON_CPU */
     adn_queue_conf queue; /* name, cores, team */
     adn_buffer_conf edge; /* into it; edge 0 is the loader's */
     double slow;          /* its steps take so many times as long: chaos.slow; 1: as they do */
@@ -41,11 +41,14 @@ typedef struct adn_plan {
     adn_shape image; /* n = batch */
     int classes;
     int n_train, n_test;
-    adn_type type;                      /* of activations */
-    int batch, short_batch, short_test; /* 0: the last batch is a full one */
-    int epoch_batches, test_batches;
+    adn_type type; /* of activations */
+    /* Replicas: a step of a block takes a batch in every column; each has all blocks, on devices of
+     * its own. On GPUs a column's are column_gpus behind those of the one before. */
+    int n_column, column_gpus;
+    int batch, short_batch, short_test; /* of a column; 0: the last batch is a full one */
+    int epoch_steps, test_steps;
     int64_t epoch_samples;
-    bool leaves_one_out; /* a last batch of one sample is not learned from */
+    int left_out;        /* samples at the end of an epoch's order that make no step */
     int64_t until_steps; /* source steps of one block's learning; -1: by time */
     double until_s;
     adn_net_batch batches[ADN_MAX_BATCHES];
@@ -82,7 +85,8 @@ void adn_teams_share(const double *cost, int n_block, int n_core, int *team);
 typedef struct adn_device_name {
     char s[16];
 } adn_device_name;
-adn_device_name adn_plan_device(const adn_plan *p, int block); /* "cpu", "cuda:1" */
+int adn_plan_gpu(const adn_plan *p, int column, int block); /* its number; ADN_ON_CPU */
+adn_device_name adn_plan_device(const adn_plan *p, int column, int block); /* "cpu", "cuda:1" */
 /* Seconds that a full batch keeps the modelled link of edge j busy. */
 double adn_plan_transfer_s(const adn_plan *p, int edge);
 /* place.c. What the config's devices come to: GPUs where it names one, or leaves it open and there
@@ -100,11 +104,11 @@ adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q)
 /* Seconds of a step of all blocks side by side: the slowest block's (*slowest; may be NULL), or
  * longer where the cores have more to do. 0: not known, or blocks run one after another. */
 double adn_plan_predict(const adn_plan *p, int n_core, int *slowest);
-adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev,
-                            int edge); /* edge j leads into block j, on dev */
-/* Refuses edges whose slots do not fit into what is free on this one of the devices (devs[j] is
- * block j's), before they are made: the system would give the memory and kill the process that
- * fills it. */
+/* Edge j leads into block j. Its devices are the caller's to set; of so many columns. */
+adn_edge_conf adn_plan_edge(const adn_plan *p, int edge);
+/* Refuses edges whose slots do not fit into what is free on this one of the devices
+ * (devs[n_column][n_block]), before they are made: the system would give the memory and kill the
+ * process that fills it. */
 adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs, adn_device *dev) ADN_MUST_USE;
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
                                 int64_t step);
@@ -113,10 +117,12 @@ adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data,
 typedef struct adn_run adn_run;
 typedef struct adn_saver adn_saver;
 typedef struct adn_run_conf {
-    const adn_plan *plan;          /* borrowed */
-    const adn_dataset_pair *data;  /* borrowed */
-    adn_device *dev;               /* borrowed: of all blocks, unless devs says more */
-    adn_device *const *devs;       /* borrowed [n_block], of one kind; NULL: dev for each. Copied */
+    const adn_plan *plan;         /* borrowed */
+    const adn_dataset_pair *data; /* borrowed */
+    adn_device *dev;              /* borrowed: of all blocks, unless devs says more */
+    /* Borrowed [n_column][n_block], of one kind; NULL: dev for each. Copied */
+    adn_device *const *devs;
+    size_t bucket_bytes;           /* tests: as in adn_stage_conf */
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
     bool (*must_stop)(void *user); /* asked between source steps; NULL: never */

@@ -116,6 +116,30 @@ done:
     return st;
 }
 
+/* Columns are on GPUs of their own: the first on those that `blocks` names, and where it names none
+ * on its share of all. */
+static adn_status share_columns(adn_plan *p, const adn_gpus *gpus)
+{
+    for (int j = 0; j < p->n_block; j++) {
+        const adn_block_conf *b = given_of(p, j);
+        bool is_given = b != NULL && b->place == ADN_PLACE_GPU;
+        int n = is_given ? b->gpu + 1 : ADN_MIN(gpus->n / p->n_column, p->n_block);
+        p->column_gpus = ADN_MAX(p->column_gpus, n);
+    }
+    if (p->conf->schedule == ADN_SCHEDULE_VIRTUAL)
+        return ADN_FAIL(
+            ADN_BADCONF,
+            "%s: %d replicas: on GPUs each has its own, and in schedule virtual all blocks are "
+            "on one device",
+            adn_config_place(p->conf, "replicas"), p->n_column);
+    if (p->column_gpus == 0 || p->column_gpus * p->n_column > gpus->n)
+        return ADN_FAIL(ADN_DEVICE,
+                        "%s: %d replicas, each on %d GPU%s of its own: this process may use %d",
+                        adn_config_place(p->conf, "replicas"), p->n_column,
+                        ADN_MAX(1, p->column_gpus), p->column_gpus > 1 ? "s" : "", gpus->n);
+    return ADN_OK;
+}
+
 adn_status adn_plan_place(adn_plan *p, const double *cost, const adn_gpus *gpus)
 {
     bool on_gpus = adn_place_on_gpus(p->conf, gpus);
@@ -125,8 +149,11 @@ adn_status adn_plan_place(adn_plan *p, const double *cost, const adn_gpus *gpus)
     ADN_TRY(st, check_kind(p, on_gpus), done);
     ADN_TRY(st, check_gpus(p, gpus), done);
     if (!on_gpus) goto done;
-    st =
-        p->conf->schedule == ADN_SCHEDULE_VIRTUAL ? place_together(p) : share_out(p, cost, gpus->n);
+    if (p->n_column > 1) ADN_TRY(st, share_columns(p, gpus), done);
+    if (p->conf->schedule == ADN_SCHEDULE_VIRTUAL)
+        st = place_together(p);
+    else
+        st = share_out(p, cost, p->n_column > 1 ? p->column_gpus : gpus->n);
 done:
     return st;
 }

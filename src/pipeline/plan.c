@@ -94,14 +94,16 @@ done:
 static void plan_batches(adn_plan *p)
 {
     const adn_data_conf *d = &p->conf->data;
-    int rest = p->n_train % p->batch, rest_test = p->n_test % p->batch;
+    int rest = p->n_train % p->batch, rest_test = p->n_test % p->batch, n = p->n_column;
+    int n_test = adn_loader_batches(p->n_test, p->batch, false, true);
+    bool is_whole = d->drop_last || n > 1; /* columns learn from batches of one size */
 
-    p->leaves_one_out = rest == 1 && !d->drop_last;
-    p->short_batch = d->drop_last || rest == 1 ? 0 : rest;
+    p->short_batch = is_whole || rest == 1 ? 0 : rest;
     p->short_test = rest_test;
-    p->epoch_batches = adn_loader_batches(p->n_train, p->batch, d->drop_last, false);
-    p->test_batches = adn_loader_batches(p->n_test, p->batch, false, true);
-    p->epoch_samples = (int64_t)(p->n_train / p->batch) * p->batch + p->short_batch;
+    p->epoch_steps = adn_loader_batches(p->n_train, p->batch, is_whole, false) / n;
+    p->test_steps = (n_test + n - 1) / n;
+    p->epoch_samples = (int64_t)(p->n_train / p->batch / n) * n * p->batch + p->short_batch;
+    p->left_out = p->n_train - (int)p->epoch_samples;
     p->batches[p->n_batches++] = (adn_net_batch){p->batch, true};
     if (p->short_batch > 0) p->batches[p->n_batches++] = (adn_net_batch){p->short_batch, true};
     p->batches[p->n_batches++] = (adn_net_batch){p->batch, false};
@@ -116,7 +118,7 @@ static adn_status plan_until(adn_plan *p)
     adn_duration u = p->conf->until;
 
     p->until_steps = -1;
-    if (u.unit == ADN_EPOCHS) p->until_steps = (int64_t)(u.value * p->epoch_batches + 0.5);
+    if (u.unit == ADN_EPOCHS) p->until_steps = (int64_t)(u.value * p->epoch_steps + 0.5);
     if (u.unit == ADN_STEPS) p->until_steps = (int64_t)u.value;
     if (u.unit == ADN_SECONDS) p->until_s = u.value;
     if (p->until_steps < 0 && p->conf->mode == ADN_MODE_GREEDY)
@@ -163,6 +165,7 @@ adn_status adn_plan_create_cut(const adn_config *conf, const adn_dataset_pair *d
                   .classes = train->classes,
                   .n_train = train->n,
                   .n_test = data->test.n,
+                  .n_column = conf->replicas,
                   .batch = conf->data.batch,
                   .type = conf->precision == ADN_PRECISION_BF16 ? ADN_BF16 : ADN_F32};
 
@@ -172,9 +175,12 @@ adn_status adn_plan_create_cut(const adn_config *conf, const adn_dataset_pair *d
     ADN_TRY(st, plan_chaos(&p), fail);
     ADN_TRY(st, plan_devices(&p, cuts, gpus), fail);
     plan_batches(&p);
-    if (p.epoch_batches == 0) {
-        st = ADN_FAIL(ADN_BADCONF, "%s: %d, and the set has %d samples: no batch to learn from",
-                      adn_config_place(conf, "data.batch"), p.batch, p.n_train);
+    if (p.epoch_steps == 0) {
+        char columns[40] = "";
+        if (p.n_column > 1)
+            snprintf(columns, sizeof(columns), " in each of %d replicas", p.n_column);
+        st = ADN_FAIL(ADN_BADCONF, "%s: %d%s, and the set has %d samples: no batch to learn from",
+                      adn_config_place(conf, "data.batch"), p.batch, columns, p.n_train);
         goto fail;
     }
     ADN_TRY(st, plan_until(&p), fail);
@@ -221,14 +227,14 @@ static int on_the_way(const adn_plan *p, int edge)
     return 2 + (int)fmin(most, ceil(delay / ADN_MAX(fastest, transfer)));
 }
 
-adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)
+adn_edge_conf adn_plan_edge(const adn_plan *p, int edge)
 {
     enum { LOADER_SLOTS = 2 }; /* it runs ahead by itself, too */
     const adn_buffer_conf *b = &p->blocks[edge].edge;
     adn_edge_conf c = bare_edge(p, edge);
     int n = edge == 0 ? ADN_MIN(b->slots, LOADER_SLOTS) : b->slots;
 
-    c.dev = dev;
+    c.n_column = p->n_column;
     c.n_slot[ADN_LANE_TRAIN] = n;
     c.n_slot[ADN_LANE_TEST] = ADN_MIN(n, 2);
     if (edge > 0)
@@ -242,9 +248,10 @@ adn_edge_conf adn_plan_edge(const adn_plan *p, adn_device *dev, int edge)
     return c;
 }
 
+/* In one column. */
 static double edge_bytes(const adn_plan *p, int edge)
 {
-    adn_edge_conf c = adn_plan_edge(p, NULL, edge);
+    adn_edge_conf c = adn_plan_edge(p, edge);
     double n = 0;
     for (adn_lane lane = 0; lane < ADN_N_LANE; lane++) n += adn_edge_n_slot(&c, lane);
     return n * (double)adn_edge_slot_bytes(&c);
@@ -254,25 +261,34 @@ adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs, adn_device 
 {
     const double mib = 1 << 20;
     double sum = 0, free_bytes = (double)dev->ops->memory_free(dev);
-    int largest = -1;
+    int largest = -1, column = 0;
 
-    for (int j = 0; j < p->n_block; j++) {
-        if (devs[j] != dev) continue;
+    for (int i = 0; i < p->n_column * p->n_block; i++) {
+        int j = i % p->n_block;
+        if (devs[i] != dev) continue;
         sum += edge_bytes(p, j);
-        if (largest < 0 || edge_bytes(p, j) > edge_bytes(p, largest)) largest = j;
+        if (largest >= 0 && edge_bytes(p, j) <= edge_bytes(p, largest)) continue;
+        largest = j;
+        column = i / p->n_block;
     }
     if (sum <= free_bytes) return ADN_OK;
     return ADN_FAIL(ADN_NOMEM,
                     "%s: the edges' slots need %.0f MiB and %.0f MiB are free on %s; the edge into "
                     "block %d alone needs %.0f MiB: lower edge.slots or data.batch",
                     adn_config_place(p->conf, "edge.slots"), sum / mib, free_bytes / mib,
-                    adn_plan_device(p, largest).s, largest, edge_bytes(p, largest) / mib);
+                    adn_plan_device(p, column, largest).s, largest, edge_bytes(p, largest) / mib);
 }
 
-adn_device_name adn_plan_device(const adn_plan *p, int block)
+int adn_plan_gpu(const adn_plan *p, int column, int block)
+{
+    int gpu = p->blocks[block].gpu;
+    return gpu == ADN_ON_CPU ? ADN_ON_CPU : gpu + column * p->column_gpus;
+}
+
+adn_device_name adn_plan_device(const adn_plan *p, int column, int block)
 {
     adn_device_name name = {"cpu"};
-    int gpu = p->blocks[block].gpu;
+    int gpu = adn_plan_gpu(p, column, block);
 
     if (gpu != ADN_ON_CPU) snprintf(name.s, sizeof(name.s), "cuda:%d", gpu);
     return name;
@@ -288,10 +304,11 @@ adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data,
                              .mean = data->mean,
                              .seed = p->conf->seed,
                              .batch = p->batch,
-                             .drop_last = !is_test && d->drop_last,
+                             .drop_last = !is_test && (d->drop_last || p->n_column > 1),
+                             .multiple = is_test ? 1 : p->n_column,
                              .is_ordered = is_test,
                              .n_thread = d->readers > 0 ? d->readers : 1,
-                             .n_ahead = 4,
-                             .epoch = (int)(step / p->epoch_batches) + 1,
-                             .first_batch = (int)(step % p->epoch_batches)};
+                             .n_ahead = 4 * p->n_column,
+                             .epoch = (int)(step / p->epoch_steps) + 1,
+                             .first_batch = (int)(step % p->epoch_steps) * p->n_column};
 }

@@ -35,7 +35,8 @@ static adn_status create_stage(probe *p, const adn_queue_conf *team, const adn_o
     const adn_plan *e = p->every;
     adn_stage_conf c = {.block = p->from,
                         .spec = &p->spec,
-                        .dev = p->dev,
+                        .n_copy = 1,
+                        .devs = {p->dev},
                         .queue = *team,
                         .type = e->type,
                         .batches = {{e->batch, true}},
@@ -68,7 +69,7 @@ static adn_status create_spec(probe *p)
 static adn_status create_edges(probe *p)
 {
     const adn_plan *e = p->every;
-    adn_edge_conf in = adn_plan_edge(e, p->dev, p->from);
+    adn_edge_conf in = adn_plan_edge(e, p->from);
     adn_status st;
 
     for (adn_lane k = 0; k < ADN_N_LANE; k++) {
@@ -76,11 +77,15 @@ static adn_status create_edges(probe *p)
         in.n_slot[k] = 1;
     }
     in.replay = (adn_replay_conf){0};
+    in.n_column = 1;
+    in.dev[0] = p->dev;
     ADN_TRY(st, adn_edge_create(&in, &p->in), done);
     if (p->to == e->model.n_unit - 1) goto done;
-    adn_edge_conf out = adn_plan_edge(e, p->dev, p->to + 1);
+    adn_edge_conf out = adn_plan_edge(e, p->to + 1);
     for (adn_lane k = 0; k < ADN_N_LANE; k++) out.n_slot[k] = 1;
     out.replay = (adn_replay_conf){0};
+    out.n_column = 1;
+    out.dev[0] = p->dev;
     st = adn_edge_create(&out, &p->out);
 done:
     return st;
@@ -124,8 +129,8 @@ static adn_status fill(probe *p, adn_slot *s)
 {
     adn_status st;
     const adn_plan *e = p->every;
-    adn_queue *q = adn_stage_queue(p->stage);
-    adn_edge_conf c = adn_plan_edge(e, p->dev, p->from);
+    adn_queue *q = adn_stage_queues(p->stage)[0];
+    adn_edge_conf c = adn_plan_edge(e, p->from);
     size_t n = adn_shape_count(c.shape), n_label = (size_t)e->batch;
     void *x = adn_alloc(n * adn_type_bytes(c.type));
     adn_label *labels = adn_alloc(n_label * sizeof(*labels));
@@ -153,21 +158,22 @@ done:
 static adn_status step(probe *p, bool is_new)
 {
     adn_status st;
-    adn_queue *q = adn_stage_queue(p->stage);
+    adn_queue *const *qs = adn_stage_queues(p->stage);
+    adn_queue *q = qs[0];
     adn_slot *in, *out = NULL;
 
-    ADN_TRY(st, adn_edge_acquire(p->in, ADN_LANE_TRAIN, q, &in), done);
+    ADN_TRY(st, adn_edge_acquire(p->in, ADN_LANE_TRAIN, qs, &in), done);
     if (is_new) ADN_TRY(st, fill(p, in), done);
     in->n_valid = p->every->batch;
     ADN_TRY(st, p->dev->ops->event_record(q, in->written), done);
     adn_edge_commit(p->in, in);
-    ADN_TRY(st, adn_edge_take(p->in, ADN_LANE_TRAIN, q, &in), done);
-    if (p->out != NULL) ADN_TRY(st, adn_edge_acquire(p->out, ADN_LANE_TRAIN, q, &out), done);
+    ADN_TRY(st, adn_edge_take(p->in, ADN_LANE_TRAIN, qs, &in), done);
+    if (p->out != NULL) ADN_TRY(st, adn_edge_acquire(p->out, ADN_LANE_TRAIN, qs, &out), done);
     ADN_TRY(st, adn_stage_step(p->stage, in, out, ADN_ACT_LEARN), done);
     adn_edge_release(p->in, in);
     if (out != NULL) {
         adn_edge_commit(p->out, out);
-        ADN_TRY(st, adn_edge_take(p->out, ADN_LANE_TRAIN, q, &out), done);
+        ADN_TRY(st, adn_edge_take(p->out, ADN_LANE_TRAIN, qs, &out), done);
         ADN_TRY(st, p->dev->ops->event_record(q, out->read), done);
         adn_edge_release(p->out, out);
     }
@@ -198,7 +204,7 @@ static adn_status look(const probe *p, double *seconds)
     clocks c = {.of = p};
     adn_profile copied;
     double state = 0;
-    adn_status st = p->dev->ops->queue_profile(adn_stage_queue(p->stage), &copied);
+    adn_status st = p->dev->ops->queue_profile(adn_stage_queues(p->stage)[0], &copied);
 
     if (st != ADN_OK) return st;
     adn_stage_ops(p->stage, add_seconds, &c);
@@ -255,7 +261,7 @@ static void add_bytes(void *user, const char *layer, const adn_op *op)
 
 static void weigh(probe *p)
 {
-    const adn_net *net = adn_stage_net(p->stage);
+    const adn_net *net = adn_stage_net(p->stage, 0);
     double item = (double)adn_type_bytes(adn_param_type(p->every->type));
 
     for (int i = 0; i < adn_net_n_tensor(net); i++) {

@@ -10,13 +10,30 @@ static adn_status no_such(const adn_order_step *step, const char *what, int slot
                     (long long)step->source_step, step->stage, slot, what);
 }
 
+/* The queues wait as an edge would make them: a reader for who wrote, a writer for who read. */
+static adn_status wait_for_writers(adn_queue *const *qs, const adn_slot *s)
+{
+    adn_status st = ADN_OK;
+    for (; s != NULL && st == ADN_OK; s = s->beside, qs++)
+        st = (*qs)->dev->ops->event_wait(*qs, s->written);
+    return st;
+}
+
+static adn_status wait_for_readers(adn_queue *const *qs, const adn_slot *s)
+{
+    adn_status st = ADN_OK;
+    for (; s != NULL && st == ADN_OK; s = s->beside, qs++)
+        st = (*qs)->dev->ops->event_wait(*qs, s->read);
+    return st;
+}
+
 static adn_status replay_source(adn_run *r, const adn_order_step *step)
 {
     adn_lane lane = step->flags & ADN_ORDER_TEST ? ADN_LANE_TEST : ADN_LANE_TRAIN;
     adn_slot *out = adn_edge_slot(r->edges[0], lane, step->out_slot);
 
     if (out == NULL) return no_such(step, "of the loader's edge", step->out_slot);
-    adn_status st = r->dev->ops->event_wait(r->source.queue, out->read);
+    adn_status st = wait_for_readers(r->source.queues, out);
     return st == ADN_OK ? adn_source_replay(&r->source, step, out) : st;
 }
 
@@ -24,7 +41,6 @@ static adn_status replay_stage(adn_run *r, const adn_order_step *step)
 {
     int j = step->stage;
     adn_lane lane = step->flags & ADN_ORDER_TEST ? ADN_LANE_TEST : ADN_LANE_TRAIN;
-    adn_queue *q = adn_stage_queue(r->stages[j]);
     adn_slot *in = adn_edge_slot(r->edges[j], lane, step->in_slot), *out = NULL;
     adn_status st;
 
@@ -37,9 +53,9 @@ static adn_status replay_stage(adn_run *r, const adn_order_step *step)
         out =
             j + 1 < r->plan->n_block ? adn_edge_slot(r->edges[j + 1], lane, step->out_slot) : NULL;
         if (out == NULL) return no_such(step, "behind it", step->out_slot);
-        ADN_TRY(st, r->dev->ops->event_wait(adn_stage_out_queue(r->stages[j]), out->read), done);
+        ADN_TRY(st, wait_for_readers(adn_stage_out_queues(r->stages[j]), out), done);
     }
-    ADN_TRY(st, r->dev->ops->event_wait(q, in->written), done);
+    ADN_TRY(st, wait_for_writers(adn_stage_queues(r->stages[j]), in), done);
     st = adn_stage_step(r->stages[j], in, out, (adn_stage_act)step->act);
 done:
     return st;

@@ -79,8 +79,8 @@ static adn_status load_start(adn_standing *s, const char *run_dir, int64_t step)
     adn_status st;
 
     if (step == 0) return ADN_OK;
-    snprintf(name, sizeof(name), "e%04lld-b%04lld", (long long)(step / s->plan.epoch_batches),
-             (long long)(step % s->plan.epoch_batches));
+    snprintf(name, sizeof(name), "e%04lld-b%04lld", (long long)(step / s->plan.epoch_steps),
+             (long long)(step % s->plan.epoch_steps));
     ADN_TRY(st, adn_ckpt_path(run_dir, name, &path), done);
     st = adn_run_load(s->run, path, step, true);
 done:

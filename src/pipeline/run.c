@@ -5,16 +5,22 @@
 #include "core/memory.h"
 #include "pipeline/inside.h"
 
+adn_device *adn_run_dev(const adn_run *r, int column, int block)
+{
+    return r->devs[column * r->plan->n_block + block];
+}
+
 static adn_status create_stage(adn_run *r, int j)
 {
     const adn_plan *p = r->plan;
     const adn_config *conf = p->conf;
     adn_stage_conf c = {.block = j,
                         .spec = &p->blocks[j].spec,
-                        .dev = r->devs[j],
+                        .n_copy = p->n_column,
                         .queue = p->blocks[j].queue,
                         .shared = r->queue,
                         .emits_across = j + 1 < p->n_block && r->devs[j + 1] != r->devs[j],
+                        .bucket_bytes = r->conf.bucket_bytes,
                         .type = p->type,
                         .n_batches = p->n_batches,
                         .conv = conf->model.conv,
@@ -30,15 +36,19 @@ static adn_status create_stage(adn_run *r, int j)
                         .on_row = adn_run_row,
                         .user = &r->workers[j]};
     for (int i = 0; i < p->n_batches; i++) c.batches[i] = p->batches[i];
+    for (int k = 0; k < p->n_column; k++) c.devs[k] = adn_run_dev(r, k, j);
     if (r->conf.jitter != 0) c.queue.jitter = r->conf.jitter + 7919 * (uint64_t)(j + 1);
     return adn_stage_create(&c, &r->stages[j]);
 }
 
 static adn_status create_edge(adn_run *r, int j)
 {
-    adn_edge_conf edge = adn_plan_edge(r->plan, r->devs[j], j);
+    adn_edge_conf edge = adn_plan_edge(r->plan, j);
 
-    if (j > 0) edge.from = r->devs[j - 1];
+    for (int k = 0; k < edge.n_column; k++) {
+        edge.dev[k] = adn_run_dev(r, k, j);
+        if (j > 0) edge.from[k] = adn_run_dev(r, k, j - 1);
+    }
     edge.clock = r->clock;
     edge.bells[ADN_SIDE_PRODUCER] = j > 0 ? &r->workers[j - 1].bell : &r->source.bell;
     edge.bells[ADN_SIDE_CONSUMER] = &r->workers[j].bell;
@@ -49,7 +59,7 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
 {
     adn_status st = ADN_OK;
     adn_run *r = adn_alloc(sizeof(*r));
-    int n = conf->plan->n_block;
+    int n = conf->plan->n_block, n_dev = n * conf->plan->n_column;
 
     if (r == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
     pthread_mutex_init(&r->row_lock, NULL);
@@ -57,7 +67,7 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
     r->conf = *conf;
     r->plan = conf->plan;
     r->is_async = conf->plan->conf->mode == ADN_MODE_ASYNC;
-    r->devs = adn_alloc((size_t)n * sizeof(adn_device *));
+    r->devs = adn_alloc((size_t)n_dev * sizeof(adn_device *));
     r->stages = adn_alloc((size_t)n * sizeof(adn_stage *));
     r->edges = adn_alloc((size_t)n * sizeof(adn_edge *));
     r->workers = adn_alloc((size_t)n * sizeof(adn_worker));
@@ -65,10 +75,9 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
         st = ADN_FAIL(ADN_NOMEM, "run: no memory");
         goto fail;
     }
-    for (int j = 0; j < n; j++) r->devs[j] = conf->devs != NULL ? conf->devs[j] : conf->dev;
-    r->dev = r->devs[0];
+    for (int i = 0; i < n_dev; i++) r->devs[i] = conf->devs != NULL ? conf->devs[i] : conf->dev;
     r->conf.devs = NULL; /* the caller's */
-    for (int j = 0; j < n; j++) ADN_TRY(st, adn_plan_fits(r->plan, r->devs, r->devs[j]), fail);
+    for (int i = 0; i < n_dev; i++) ADN_TRY(st, adn_plan_fits(r->plan, r->devs, r->devs[i]), fail);
     for (int j = 0; j < n; j++) {
         r->workers[j] = (adn_worker){.run = r, .block = j, .seen_s = NAN};
         adn_bell_init(&r->workers[j].bell);
@@ -92,7 +101,7 @@ void adn_run_destroy(adn_run *r)
 {
     if (r == NULL) return;
     /* After a failure the shared queue may still have to read what is freed here. */
-    if (r->queue != NULL && r->dev->ops->queue_sync(r->queue) != ADN_OK)
+    if (r->queue != NULL && r->queue->dev->ops->queue_sync(r->queue) != ADN_OK)
         adn_debug("the queue of all blocks had failed");
     adn_source_clear(&r->source);
     for (int j = 0; r->stages != NULL && j < r->plan->n_block; j++) adn_stage_destroy(r->stages[j]);

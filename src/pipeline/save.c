@@ -97,8 +97,8 @@ static adn_status enter(adn_saver *s, int64_t step, open_save **out)
         if (!s->saves[i].is_open) o = &s->saves[i];
     ADN_ASSERT(o != NULL);
     *o = (open_save){.step = step, .is_open = true};
-    o->info = (adn_ckpt_info){.epoch = (int)(step / p->epoch_batches),
-                              .batch = (int)(step % p->epoch_batches),
+    o->info = (adn_ckpt_info){.epoch = (int)(step / p->epoch_steps),
+                              .batch = (int)(step % p->epoch_steps),
                               .step = step,
                               .n_block = p->n_block,
                               .seconds = p->until_steps > 0 ? 0 : adn_run_seconds(s->run),

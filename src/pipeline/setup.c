@@ -61,11 +61,12 @@ static void keep_devices(adn_setup *s, const adn_config *old)
         const adn_block_conf *was = &old->blocks[j];
         adn_plan_block *b = &s->plan.blocks[j];
         bool is_open = s->conf->n_block == 0 || s->conf->blocks[j].place == ADN_PLACE_AUTO;
-        bool is_there = was->place == ADN_PLACE_GPU && was->gpu < s->devices.gpus.n;
+        int n_gpu = s->plan.n_column > 1 ? s->plan.column_gpus : s->devices.gpus.n;
+        bool is_there = was->place == ADN_PLACE_GPU && was->gpu < n_gpu;
         if (is_open && is_there && b->gpu != ADN_ON_CPU) b->gpu = was->gpu;
         if ((was->place == ADN_PLACE_GPU) != (b->gpu != ADN_ON_CPU))
             adn_warn("block %d began on %s and goes on on %s: results will differ in rounding", j,
-                     was->device, adn_plan_device(&s->plan, j).s);
+                     was->device, adn_plan_device(&s->plan, 0, j).s);
     }
 }
 
@@ -139,7 +140,7 @@ static adn_status resolve_block(adn_setup *s, int j)
 
     if (s->conf->n_block == 0 || s->conf->blocks[j].place == ADN_PLACE_AUTO) {
         snprintf(key, sizeof(key), "blocks[%d].device", j);
-        st = adn_config_resolve(s->conf, key, adn_plan_device(&s->plan, j).s);
+        st = adn_config_resolve(s->conf, key, adn_plan_device(&s->plan, 0, j).s);
     }
     if (st != ADN_OK || b->gpu != ADN_ON_CPU) return st;
     snprintf(key, sizeof(key), "blocks[%d].threads", j);
@@ -204,6 +205,18 @@ done:
     return st;
 }
 
+static void tell_left_out(const adn_plan *p)
+{
+    if (p->left_out == 0) return;
+    if (p->n_column > 1)
+        adn_info("the last %d samples of an epoch, others in each, make no step of %d batches of "
+                 "%d: they are left out",
+                 p->left_out, p->n_column, p->batch);
+    else if (!p->conf->data.drop_last)
+        adn_info("the last batch of an epoch would have one sample: it is left out (batch norm "
+                 "cannot learn from it)");
+}
+
 adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
 {
     adn_status st;
@@ -218,9 +231,7 @@ adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
     adn_devices_init(&s->devices, s->conf);
     ADN_TRY(st, plan(s), done);
     ADN_TRY(st, adn_devices_open(&s->devices, &s->plan), done);
-    if (s->plan.leaves_one_out)
-        adn_info("the last batch of an epoch would have one sample: it is left out (batch norm "
-                 "cannot learn from it)");
+    tell_left_out(&s->plan);
     ADN_TRY(st, resolve(s), done);
     adn_run_conf rc = {.plan = &s->plan,
                        .data = &s->data,

@@ -24,35 +24,52 @@ done:
     return st;
 }
 
+static adn_status upload_create(adn_source *s, int column)
+{
+    adn_run *r = s->run;
+    adn_device *dev = adn_run_dev(r, column, 0);
+    struct upload *u = &s->uploads[column];
+    adn_queue_conf queue = {.name = "source", .n_thread = 1, .jitter = r->conf.jitter};
+    adn_status st = ADN_OK;
+
+    if (r->queue == NULL) ADN_TRY(st, dev->ops->queue_create(dev, &queue, &u->own_queue), done);
+    s->queues[column] = r->queue != NULL ? r->queue : u->own_queue;
+    for (int k = 0; k < 2; k++) ADN_TRY(st, staging_create(dev, r->plan, &u->staging[k]), done);
+done:
+    return st;
+}
+
 adn_status adn_source_create(adn_run *r, adn_source *s)
 {
     adn_status st;
-    adn_queue_conf queue = {.name = "source", .n_thread = 1, .jitter = r->conf.jitter};
 
     s->run = r;
     s->learner = -1; /* a resumed run may have nothing left but its last pass */
-    if (r->queue == NULL)
-        ADN_TRY(st, r->dev->ops->queue_create(r->dev, &queue, &s->own_queue), done);
-    s->queue = r->queue != NULL ? r->queue : s->own_queue;
-    for (int k = 0; k < 2; k++) ADN_TRY(st, staging_create(r->dev, r->plan, &s->staging[k]), done);
+    for (int k = 0; k < r->plan->n_column; k++) ADN_TRY(st, upload_create(s, k), done);
     st = adn_source_seek(s, 0);
 done:
     return st;
 }
 
+static void upload_clear(adn_device *dev, struct upload *u)
+{
+    if (u->own_queue != NULL) dev->ops->queue_destroy(u->own_queue);
+    for (int k = 0; k < 2; k++) {
+        struct staging *g = &u->staging[k];
+        if (g->pixels != NULL) dev->ops->host_release(dev, g->pixels);
+        if (g->labels != NULL) dev->ops->host_release(dev, g->labels);
+        adn_free(g->classes);
+        dev->ops->event_destroy(g->free);
+    }
+}
+
 void adn_source_clear(adn_source *s)
 {
     if (s->run == NULL) return;
-    const adn_device_ops *ops = s->run->dev->ops;
     adn_loader_destroy(s->train);
     adn_loader_destroy(s->test);
-    if (s->own_queue != NULL) ops->queue_destroy(s->own_queue);
-    for (int k = 0; k < 2; k++) {
-        if (s->staging[k].pixels != NULL) ops->host_release(s->run->dev, s->staging[k].pixels);
-        if (s->staging[k].labels != NULL) ops->host_release(s->run->dev, s->staging[k].labels);
-        adn_free(s->staging[k].classes);
-        ops->event_destroy(s->staging[k].free);
-    }
+    for (int k = 0; k < s->run->plan->n_column; k++)
+        upload_clear(adn_run_dev(s->run, k, 0), &s->uploads[k]);
 }
 
 adn_status adn_source_seek(adn_source *s, int64_t step)
@@ -72,27 +89,42 @@ done:
     return st;
 }
 
-/* The loader's next batch into a slot of edge 0. */
-static adn_status fill(adn_source *s, adn_loader *loader, adn_slot *slot)
+/* The loader's next batch into a column's part of a slot of edge 0. */
+static adn_status fill_part(adn_source *s, adn_loader *loader, int column, adn_slot *part,
+                            int *out_epoch)
 {
-    const adn_device_ops *ops = s->run->dev->ops;
-    struct staging *g = &s->staging[s->turn];
-    adn_batch b = {.pixels = g->pixels, .labels = g->classes, .samples = slot->samples};
+    adn_queue *q = s->queues[column];
+    const adn_device_ops *ops = q->dev->ops;
+    struct staging *g = &s->uploads[column].staging[s->turn];
+    adn_batch b = {.pixels = g->pixels, .labels = g->classes, .samples = part->samples};
     adn_shape image = s->run->plan->image;
     adn_status st;
     int index = 0;
 
-    s->turn = 1 - s->turn;
     ADN_TRY(st, ops->event_sync(g->free), done);
-    ADN_TRY(st, adn_loader_next(loader, &b, &slot->epoch, &index), done);
+    ADN_TRY(st, adn_loader_next(loader, &b, out_epoch, &index), done);
     for (int i = 0; i < b.n_valid; i++) g->labels[i] = (adn_label){b.labels[i], b.labels[i], 1};
-    slot->n_valid = image.n = b.n_valid;
-    ADN_TRY(st, ops->upload(s->queue, slot->x, g->pixels, adn_shape_count(image)), done);
-    ADN_TRY(st,
-            ops->upload(s->queue, slot->labels, g->labels, (size_t)b.n_valid * sizeof(*g->labels)),
+    part->n_valid = image.n = b.n_valid;
+    ADN_TRY(st, ops->upload(q, part->x, g->pixels, adn_shape_count(image)), done);
+    ADN_TRY(st, ops->upload(q, part->labels, g->labels, (size_t)b.n_valid * sizeof(*g->labels)),
             done);
-    ADN_TRY(st, ops->event_record(s->queue, g->free), done);
-    st = ops->event_record(s->queue, slot->written);
+    ADN_TRY(st, ops->event_record(q, g->free), done);
+    st = ops->event_record(q, part->written);
+done:
+    return st;
+}
+
+/* One batch after another, a column each: so a column has its own share of the epoch. The last
+ * columns get none where the pass is through. */
+static adn_status fill(adn_source *s, adn_loader *loader, adn_slot *slot, int n_batch)
+{
+    adn_status st = ADN_OK;
+
+    for (int k = 0; slot != NULL; k++, slot = slot->beside) {
+        slot->n_valid = 0;
+        if (k < n_batch) ADN_TRY(st, fill_part(s, loader, k, slot, &slot->epoch), done);
+    }
+    s->turn = 1 - s->turn;
 done:
     return st;
 }
@@ -110,29 +142,31 @@ static void record(adn_source *s, const adn_slot *out)
                                              .source_step = out->step});
 }
 
-/* The next batch of the open pass, into a slot. */
+/* The next batches of the open pass, into a slot. */
 static adn_status offer_test(adn_source *s, adn_slot *slot)
 {
+    const adn_plan *p = s->run->plan;
+    int n_left = adn_loader_batches(p->n_test, p->batch, false, true) - s->n_tested * p->n_column;
     adn_status st;
 
-    ADN_TRY(st, fill(s, s->test, slot), done);
+    ADN_TRY(st, fill(s, s->test, slot, n_left), done);
     slot->step = s->n_tested++;
     slot->learner = s->learner;
     slot->n_test = 0;
-    slot->is_last_test = s->n_tested == s->run->plan->test_batches;
+    slot->is_last_test = s->n_tested == p->test_steps;
     if (slot->is_last_test) s->n_tested = 0;
     record(s, slot);
 done:
     return st;
 }
 
-/* The next training batch, into a slot. */
+/* The next training batches, into a slot. */
 static adn_status offer_step(adn_source *s, adn_slot *slot, int learner, int n_test)
 {
     int64_t step = atomic_load(&s->steps);
     adn_status st;
 
-    ADN_TRY(st, fill(s, s->train, slot), done);
+    ADN_TRY(st, fill(s, s->train, slot, s->run->plan->n_column), done);
     slot->step = step;
     slot->learner = s->learner = learner;
     slot->n_test = n_test;
@@ -152,7 +186,7 @@ adn_status adn_source_test(adn_source *s)
     adn_slot *slot = NULL;
     adn_status st;
 
-    ADN_TRY(st, adn_edge_acquire(e, ADN_LANE_TEST, s->queue, &slot), done);
+    ADN_TRY(st, adn_edge_acquire(e, ADN_LANE_TEST, s->queues, &slot), done);
     ADN_ASSERT(slot != NULL); /* block 0 leaves its test lane only after the source has closed it */
     ADN_TRY(st, offer_test(s, slot), done);
     s->n_pass -= slot->is_last_test;
@@ -161,13 +195,19 @@ done:
     return st;
 }
 
+static void tell_once(bool *has_told, const char *what)
+{
+    if (!*has_told) adn_warn("%s longer than what lies between them: some are left out", what);
+    *has_told = true;
+}
+
 /* async: one pass may wait while another is open; more would only be of nearly the same weights. */
 static void begin_pass(adn_source *s)
 {
     if (s->n_pass < 2)
         s->n_pass++;
     else
-        adn_warn("test passes take longer than what lies between them: one is left out");
+        tell_once(&s->has_told_test, "test passes take");
 }
 
 /* Whether something "every so long" is due when source step `done` is finished. In greedy each
@@ -175,7 +215,7 @@ static void begin_pass(adn_source *s)
 static bool is_due(const adn_plan *p, adn_duration every, int64_t done)
 {
     if (every.unit == ADN_NEVER || every.unit == ADN_SECONDS) return false;
-    int64_t steps = every.unit == ADN_EPOCHS ? (int64_t)(every.value * p->epoch_batches + 0.5)
+    int64_t steps = every.unit == ADN_EPOCHS ? (int64_t)(every.value * p->epoch_steps + 0.5)
                                              : (int64_t)every.value;
     return steps > 0 && done % steps == 0;
 }
@@ -214,8 +254,10 @@ static ahead look_ahead(adn_source *s, int64_t step)
 
 /* --- saves */
 
-/* "Save now." ADN_AGAIN: too many saves are on their way. In async blocks may have learned after
- * the save of this very step: the last save is made in any case, when none of that name is open. */
+/* "Save now." ADN_AGAIN: too many saves are on their way. In async that is one: a block that saves
+ * for longer than its producer needs for what lies between two saves would do nothing else. There
+ * blocks may have learned after the save of this very step, too: the last save is made in any case.
+ */
 static adn_status mark(adn_source *s)
 {
     adn_run *r = s->run;
@@ -223,7 +265,7 @@ static adn_status mark(adn_source *s)
     bool is_last = r->is_async && s->is_ending;
 
     if (r->saver == NULL || (!is_last && done == s->saved_step)) return ADN_OK;
-    if (is_last && adn_saver_is_busy(r->saver)) return ADN_AGAIN;
+    if (r->is_async && adn_saver_is_busy(r->saver)) return ADN_AGAIN;
     if (!adn_saver_announce(r->saver)) return ADN_AGAIN;
     s->saved_step = done;
     adn_edge_mark(r->edges[0], done - 1, s->is_ending);
@@ -234,7 +276,7 @@ static adn_status mark(adn_source *s)
 
 static bool tests(const adn_source *s)
 {
-    return s->run->plan->test_batches > 0 && s->run->conf.max_steps == 0;
+    return s->run->plan->test_steps > 0 && s->run->conf.max_steps == 0;
 }
 
 /* Nobody learns any more; the passes that are due and one more are tested, and saved. */
@@ -296,10 +338,10 @@ static adn_status train(adn_source *s)
     ahead a = look_ahead(s, step);
     adn_status st;
 
-    ADN_TRY(st, adn_edge_acquire(r->edges[0], ADN_LANE_TRAIN, s->queue, &slot), done);
+    ADN_TRY(st, adn_edge_acquire(r->edges[0], ADN_LANE_TRAIN, s->queues, &slot), done);
     if (slot == NULL) return ADN_AGAIN; /* async: block 0 learns no more, the others will end */
     bool passes = tests(s) && (is_due(p, p->conf->eval_every, step + 1) || a.ends_phase);
-    ADN_TRY(st, offer_step(s, slot, a.learner, passes && !r->is_async ? p->test_batches : 0), done);
+    ADN_TRY(st, offer_step(s, slot, a.learner, passes && !r->is_async ? p->test_steps : 0), done);
     adn_edge_commit(r->edges[0], slot);
     if (passes) begin_pass(s);
     s->must_mark = is_due(p, p->conf->checkpoint_every, step + 1) || a.ends_phase;
@@ -320,7 +362,7 @@ adn_status adn_source_replay(adn_source *s, const adn_order_step *step, adn_slot
                         (long long)expected);
     if (is_test) return offer_test(s, out);
     return offer_step(s, out, look_ahead(s, at).learner,
-                      step->flags & ADN_ORDER_TESTED ? p->test_batches : 0);
+                      step->flags & ADN_ORDER_TESTED ? p->test_steps : 0);
 }
 
 static adn_status next_sync(adn_source *s)
@@ -349,8 +391,7 @@ static adn_status next_async(adn_source *s)
     if (s->must_mark) {
         st = mark(s);
         if (st == ADN_AGAIN && s->is_ending) return st;
-        if (st == ADN_AGAIN)
-            adn_warn("a save is left out: %d are not finished yet", ADN_EDGE_MARKERS);
+        if (st == ADN_AGAIN) tell_once(&s->has_told_save, "saves take");
         s->must_mark = false;
         return ADN_OK;
     }

@@ -86,7 +86,9 @@ adn_status adn_plan_teams(adn_plan *p, const double *cost, const adn_cuts *cuts)
     int *team = adn_alloc((size_t)p->n_block * sizeof(*team));
 
     if (team == NULL) return ADN_FAIL(ADN_NOMEM, "plan: no memory");
-    share_cores(p, cost, n_allowed, team);
+    bool is_one_queue = p->conf->schedule == ADN_SCHEDULE_VIRTUAL; /* of all columns */
+    int n_core = is_one_queue ? n_allowed : ADN_MAX(1, n_allowed / p->n_column);
+    share_cores(p, cost, n_core, team);
     for (int j = 0; j < p->n_block; j++) {
         adn_plan_block *b = &p->blocks[j];
         b->queue.name = j < (int)ADN_COUNT(names) ? names[j] : "block";
@@ -110,7 +112,7 @@ static double device_s(const adn_plan *p, int j, int n_core)
 
     for (int k = 0; k < p->n_block; k++)
         if (p->blocks[k].gpu == gpu) sum += p->blocks[k].predicted_s * p->blocks[k].queue.n_thread;
-    return gpu == ADN_ON_CPU ? sum / n_core : sum;
+    return gpu == ADN_ON_CPU ? sum * p->n_column / n_core : sum;
 }
 
 double adn_plan_predict(const adn_plan *p, int n_core, int *slowest)

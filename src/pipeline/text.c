@@ -22,7 +22,7 @@ typedef struct block_facts {
 static block_facts facts_of(const adn_plan *p, adn_run *r, int j)
 {
     const adn_plan_block *b = &p->blocks[j];
-    return (block_facts){.net = adn_net_size(adn_stage_net(adn_run_stage(r, j))),
+    return (block_facts){.net = adn_net_size(adn_stage_net(adn_run_stage(r, j), 0)),
                          .input = b->spec.input,
                          .emits = b->emits,
                          .first_unit = b->first_unit,
@@ -82,6 +82,13 @@ static void put_algo(void *user, const char *layer, const adn_op *op)
     if (tells_algo(op)) adn_json_string(user, layer, op->algo);
 }
 
+static void put_columns(adn_json *j, const adn_plan *p, int b)
+{
+    adn_json_open(j, "replicas", '[');
+    for (int k = 0; k < p->n_column; k++) adn_json_string(j, NULL, adn_plan_device(p, k, b).s);
+    adn_json_close(j, ']');
+}
+
 static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
 {
     block_facts f = facts_of(p, r, b);
@@ -91,7 +98,8 @@ static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
     adn_json_int(j, "block", b);
     adn_json_int(j, "first_unit", f.first_unit);
     adn_json_int(j, "last_unit", f.last_unit);
-    adn_json_string(j, "device", adn_plan_device(p, b).s);
+    adn_json_string(j, "device", adn_plan_device(p, 0, b).s);
+    if (p->n_column > 1) put_columns(j, p, b);
     if (p->blocks[b].gpu == ADN_ON_CPU) adn_json_int(j, "threads", p->blocks[b].queue.n_thread);
     if (is_measured(p)) adn_json_number(j, "predicted_ms", 1e3 * p->blocks[b].predicted_s);
     adn_json_number(j, "macs", f.net.macs);
@@ -104,7 +112,7 @@ static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
     adn_json_int(j, "workspace_bytes", (int64_t)f.net.workspace_bytes);
     if (is_virtual(p)) adn_json_number(j, "step_s", p->blocks[b].step_s);
     adn_json_open(j, "algorithms", '{');
-    adn_net_ops(adn_stage_net(adn_run_stage(r, b)), put_algo, j);
+    adn_net_ops(adn_stage_net(adn_run_stage(r, b), 0), put_algo, j);
     adn_json_close(j, '}');
     adn_json_close(j, '}');
 }
@@ -159,7 +167,7 @@ static void put_link(adn_json *j, const adn_plan *p, int e)
 
 static void put_edge(adn_json *j, const adn_plan *p, int e)
 {
-    adn_edge_conf c = adn_plan_edge(p, NULL, e);
+    adn_edge_conf c = adn_plan_edge(p, e);
 
     adn_json_newline(j);
     adn_json_open(j, NULL, '{');
@@ -191,7 +199,8 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_int(&j, "test_samples", p->n_test);
     adn_json_int(&j, "classes", p->classes);
     adn_json_int(&j, "batch", p->batch);
-    adn_json_int(&j, "epoch_steps", p->epoch_batches);
+    adn_json_int(&j, "replicas", p->n_column);
+    adn_json_int(&j, "epoch_steps", p->epoch_steps);
     adn_json_int(&j, "short_batch", p->short_batch);
     adn_json_string(&j, "isa", isa);
     adn_json_string(&j, "precision", adn_text_precision(p));
@@ -232,7 +241,7 @@ static void blocks_table(adn_text *t, const adn_plan *p, adn_run *r, size_t *tot
                       b, units, in, b == p->n_block - 1 ? "-" : to, f.net.macs * 1e-6,
                       100 * f.net.head_macs / f.net.macs, (long long)f.net.n_param,
                       mib(2 * f.net.param_bytes), mib(f.net.activation_bytes),
-                      mib(f.net.workspace_bytes), mib(peak), adn_plan_device(p, b).s,
+                      mib(f.net.workspace_bytes), mib(peak), adn_plan_device(p, 0, b).s,
                       threads_of(&p->blocks[b]).s);
         *total += peak;
     }
@@ -250,7 +259,7 @@ static void edges_table(adn_text *t, const adn_plan *p, size_t *total)
     adn_text_line(t, "\nedge   slot          MiB/slot  slots  spare  test  policy               "
                      "when_full    max_reuse  max_age  codec      MiB\n");
     for (int e = 0; e < p->n_block; e++) {
-        adn_edge_conf c = adn_plan_edge(p, NULL, e);
+        adn_edge_conf c = adn_plan_edge(p, e);
         char shape[40];
         size_t all = edge_bytes(&c);
         snprintf(shape, sizeof(shape), "%dx%dx%dx%d", c.shape.n, c.shape.h, c.shape.w, c.shape.c);
@@ -302,7 +311,7 @@ static void algos_table(adn_text *t, const adn_plan *p, adn_run *r)
     adn_text_line(t, "\nblock  layer                 algorithm\n");
     for (int b = 0; b < p->n_block; b++) {
         struct algo_lines lines = {t, b};
-        adn_net_ops(adn_stage_net(adn_run_stage(r, b)), algo_line, &lines);
+        adn_net_ops(adn_stage_net(adn_run_stage(r, b), 0), algo_line, &lines);
     }
 }
 
@@ -320,8 +329,20 @@ static void predicted_table(adn_text *t, const adn_plan *p)
                       1e3 * b->predicted_s);
     }
     if (step_s > 0)
-        adn_text_line(t, "predicted: %.0f img/s; the slowest is block %d\n", p->batch / step_s,
-                      slowest);
+        adn_text_line(t, "predicted: %.0f img/s; the slowest is block %d\n",
+                      p->batch * p->n_column / step_s, slowest);
+}
+
+static void columns_table(adn_text *t, const adn_plan *p)
+{
+    adn_text_line(t, "%d replicas, %d images a step; what follows is of one\n", p->n_column,
+                  p->n_column * p->batch);
+    for (int k = 1; k < p->n_column && p->blocks[0].gpu != ADN_ON_CPU; k++) {
+        adn_text_line(t, "replica %d:", k);
+        for (int b = 0; b < p->n_block; b++)
+            adn_text_line(t, " block %d on %s%s", b, adn_plan_device(p, k, b).s,
+                          b == p->n_block - 1 ? "\n" : ",");
+    }
 }
 
 adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
@@ -335,15 +356,19 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
         &t,
         "%s: %d training and %d test images of %dx%dx%d, %d classes; batch %d, %d steps an epoch",
         p->conf->data.name, p->n_train, p->n_test, p->image.h, p->image.w, p->image.c, p->classes,
-        p->batch, p->epoch_batches);
+        p->batch, p->epoch_steps);
     if (p->short_batch > 0) adn_text_line(&t, ", the last of %d", p->short_batch);
-    adn_text_line(&t, "\n\n");
+    adn_text_line(&t, "\n");
+    if (p->n_column > 1) columns_table(&t, p);
+    adn_text_line(&t, "\n");
     blocks_table(&t, p, r, &total);
     edges_table(&t, p, &total);
     if (is_virtual(p)) times_table(&t, p);
     algos_table(&t, p, r);
     if (is_measured(p)) predicted_table(&t, p);
-    adn_text_line(&t, "\nmemory planned: %.1f MiB\n", mib(total));
+    adn_text_line(&t, "\nmemory planned: %.1f MiB", mib(total) * p->n_column);
+    if (p->n_column > 1) adn_text_line(&t, ", %.1f MiB a replica", mib(total));
+    adn_text_line(&t, "\n");
     adn_text_line(&t,
                   "speed-up bound (sum / max of block costs, by %s): %.2fx with a device for each "
                   "block\n",

@@ -158,7 +158,7 @@ static int64_t until_samples(const adn_plan *p)
 
     if (p->until_steps < 0) return -1;
     if (u.unit == ADN_EPOCHS) return (int64_t)(u.value * (double)p->epoch_samples + 0.5);
-    return p->until_steps * p->epoch_samples / p->epoch_batches;
+    return p->until_steps * p->epoch_samples / p->epoch_steps;
 }
 
 static void look(training *t, adn_tick *tick)
@@ -172,7 +172,7 @@ static void look(training *t, adn_tick *tick)
                        .until_steps =
                            p->until_steps > 0 ? p->until_steps * (is_greedy ? p->n_block : 1) : -1,
                        .block_until_steps = p->until_steps,
-                       .epoch_steps = p->epoch_batches,
+                       .epoch_steps = p->epoch_steps,
                        .block_until_samples = until_samples(p),
                        .epoch_samples = p->epoch_samples,
                        .seconds = adn_now() - t->start_s,
@@ -287,8 +287,8 @@ static void tell_prediction(const training *t)
 
     if (t->predicted_s == 0 || t->timed_s == 0) return;
     adn_info("predicted %.0f img/s (slowest block %d: %.1f ms a step), measured %.0f img/s",
-             p->batch / t->predicted_s, t->slowest, 1e3 * p->blocks[t->slowest].predicted_s,
-             t->timed / t->timed_s);
+             p->batch * p->n_column / t->predicted_s, t->slowest,
+             1e3 * p->blocks[t->slowest].predicted_s, t->timed / t->timed_s);
 }
 
 static adn_status train(training *t)

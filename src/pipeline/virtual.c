@@ -49,7 +49,7 @@ adn_status adn_virtual_create(adn_run *r)
     v->links = adn_alloc((size_t)p->n_block * sizeof(*v->links));
     if (v->ends_s == NULL || v->links == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
     for (int j = 0; j < p->n_block; j++) {
-        adn_edge_conf edge = adn_plan_edge(p, NULL, j);
+        adn_edge_conf edge = adn_plan_edge(p, j);
         v->ends_s[j] = INFINITY;
         v->links[j].room = adn_edge_n_slot(&edge, ADN_LANE_TRAIN);
         v->links[j].arrival = adn_alloc((size_t)v->links[j].room * sizeof(double));
@@ -57,7 +57,7 @@ adn_status adn_virtual_create(adn_run *r)
         rate += 1 / p->blocks[j].step_s;
     }
     v->tick_s = 1 / rate;
-    return r->dev->ops->queue_create(r->dev, &queue, &r->queue);
+    return r->devs[0]->ops->queue_create(r->devs[0], &queue, &r->queue);
 }
 
 void adn_virtual_destroy(adn_run *r)
@@ -65,7 +65,7 @@ void adn_virtual_destroy(adn_run *r)
     struct adn_virtual *v = r->virtual;
 
     if (v == NULL) return;
-    if (r->queue != NULL) r->dev->ops->queue_destroy(r->queue);
+    if (r->queue != NULL) r->queue->dev->ops->queue_destroy(r->queue);
     for (int j = 0; v->links != NULL && j < r->plan->n_block; j++) adn_free(v->links[j].arrival);
     adn_free(v->links);
     adn_free(v->ends_s);

@@ -32,14 +32,14 @@ static adn_stage *stage_of(const adn_worker *w)
     return w->run->stages[w->block];
 }
 
-static adn_queue *queue_of(const adn_worker *w)
+static adn_queue *const *queues_of(const adn_worker *w)
 {
-    return adn_stage_queue(stage_of(w));
+    return adn_stage_queues(stage_of(w));
 }
 
-static adn_queue *out_queue_of(const adn_worker *w)
+static adn_queue *const *out_queues_of(const adn_worker *w)
 {
-    return adn_stage_out_queue(stage_of(w));
+    return adn_stage_out_queues(stage_of(w));
 }
 
 /* greedy: behind the block that learns everything is closed; before it blocks only run forward. */
@@ -73,11 +73,11 @@ adn_status adn_worker_test(adn_worker *w)
     adn_status st = ADN_OK;
 
     if (w->test_in == NULL)
-        ADN_TRY(st, adn_edge_take(in_edge(w), ADN_LANE_TEST, queue_of(w), &w->test_in), done);
+        ADN_TRY(st, adn_edge_take(in_edge(w), ADN_LANE_TEST, queues_of(w), &w->test_in), done);
     adn_slot *in = w->test_in;
     bool emits = out_edge(w) != NULL && passes_on(w, in->learner);
     if (emits)
-        ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TEST, out_queue_of(w), &out), done);
+        ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TEST, out_queues_of(w), &out), done);
     adn_stage_act act = learns(w, in->learner) ? ADN_ACT_TEST : ADN_ACT_FORWARD;
     record(w, in, out, (int)act);
     ADN_TRY(st, adn_stage_step(stage_of(w), in, out, act), done);
@@ -124,9 +124,15 @@ static void become_done(adn_worker *w)
 double adn_worker_idle(adn_worker *w)
 {
     adn_profile p;
+    double sum = 0;
 
     if (w->run->virtual != NULL) return NAN; /* one queue for all, and no real time */
-    return queue_of(w)->dev->ops->queue_profile(queue_of(w), &p) == ADN_OK ? p.wait_s : NAN;
+    for (int k = 0; k < adn_stage_n_copy(stage_of(w)); k++) {
+        adn_queue *q = queues_of(w)[k];
+        if (q->dev->ops->queue_profile(q, &p) != ADN_OK) return NAN;
+        sum += p.wait_s;
+    }
+    return sum / adn_stage_n_copy(stage_of(w));
 }
 
 void adn_worker_open(adn_worker *w)
@@ -169,7 +175,7 @@ static adn_status close_worker(adn_worker *w)
 static adn_status serve_rest(adn_worker *w)
 {
     adn_slot *none = NULL;
-    adn_status st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, queue_of(w), &none);
+    adn_status st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, queues_of(w), &none);
 
     if (st == ADN_OK) return meet_marker(w);
     if (st != ADN_END) return st;
@@ -235,13 +241,13 @@ adn_status adn_worker_begin(adn_worker *w)
     if (w->has_left || w->n_test_due > 0) return ADN_AGAIN;
     if (w->in == NULL) {
         ADN_TRY(st, await_unread(w), done);
-        st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, queue_of(w), &w->in);
+        st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, queues_of(w), &w->in);
         if (st == ADN_END) return end_of_batches(w);
         if (st == ADN_OK && w->in == NULL) return meet_marker(w);
         if (st != ADN_OK) return st;
     }
     if (emits(w))
-        ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TRAIN, out_queue_of(w), &w->out), done);
+        ADN_TRY(st, adn_edge_acquire(out_edge(w), ADN_LANE_TRAIN, out_queues_of(w), &w->out), done);
     jitter(w);
     if (w->run->conf.before_step != NULL) w->run->conf.before_step(w->run->conf.user, w->block);
     record(w, w->in, w->out, (int)act_on(w));

@@ -1,4 +1,5 @@
-/* A stage's inside, shared by stage.c (steps) and state.c (files). Private to src/stage. */
+/* A stage's inside: stage.c (steps), settle.c (what they leave), copy.c, state.c (files). Private
+ * to src/stage. */
 #ifndef ADN_STAGE_INSIDE_H
 #define ADN_STAGE_INSIDE_H
 
@@ -33,6 +34,7 @@ typedef struct adn_open_row {
 
 typedef struct adn_pending { /* an enqueued step */
     adn_stage_act act;
+    int n_copy; /* that had a batch: the first ones */
     int64_t step, clock_steps, clock_samples, rereads;
     double lr, enqueued_s;
     bool is_fresh, is_counted; /* by the clock */
@@ -40,13 +42,29 @@ typedef struct adn_pending { /* an enqueued step */
     int n_test;
 } adn_pending;
 
-struct adn_stage {
-    int block;
+/* What stands once for each column. */
+typedef struct adn_copy {
     adn_device *dev;
     adn_queue *queue, *own_queue; /* own_queue NULL: it is shared */
     adn_carry *carry;             /* NULL: slots that it emits into are on its own device */
     adn_net *net;
     adn_optim *optim;
+    adn_event **ready;        /* [n_bucket] of the net: gradients stand; NULL: it is alone */
+    adn_loss_result *results; /* device memory [N_RESULT] */
+    int32_t *halt;            /* device memory */
+    adn_loss_result *host;    /* the same, brought to the host */
+    adn_event *done[N_RESULT];
+} adn_copy;
+/* copy.c. One whose create failed is cleared by its owner, after a sync of its queue. */
+adn_status adn_copy_create(const adn_stage_conf *conf, int column, adn_copy *c) ADN_MUST_USE;
+void adn_copy_clear(adn_copy *c);
+
+struct adn_stage {
+    int block;
+    adn_copy copies[ADN_MAX_REPLICAS];
+    int n_copy;
+    adn_group *group; /* of the copies' queues; NULL: there is one */
+    adn_queue *queues[ADN_MAX_REPLICAS], *out_queues[ADN_MAX_REPLICAS];
     const adn_optim_conf *optim_conf;
     adn_duration until;
     int64_t epoch_samples;
@@ -61,10 +79,6 @@ struct adn_stage {
     int64_t steps, samples, decays; /* the clock, as enqueued */
     int64_t rereads;                /* updates on what it had learned from before */
     adn_fresh fresh;
-    adn_loss_result *results; /* device memory [N_RESULT] */
-    int32_t *halt;            /* device memory */
-    adn_loss_result *host;    /* the same, brought to the host */
-    adn_event *done[N_RESULT];
     adn_pending pending[N_RESULT];
     uint64_t n_enqueued, n_settled;
     bool is_in_phase; /* a range of a profiler is open */

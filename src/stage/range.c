@@ -5,9 +5,9 @@
 
 void adn_stage_phase(adn_stage *s, const char *name)
 {
-    if (s->is_in_phase) s->dev->ops->range_end(s->queue);
+    if (s->is_in_phase) s->copies[0].dev->ops->range_end(s->queues[0]);
     s->is_in_phase = name != NULL;
-    if (name != NULL) s->dev->ops->range_begin(s->queue, name);
+    if (name != NULL) s->copies[0].dev->ops->range_begin(s->queues[0], name);
 }
 
 void adn_stage_range(adn_stage *s, const adn_slot *in, adn_stage_act act)
@@ -17,5 +17,5 @@ void adn_stage_range(adn_stage *s, const adn_slot *in, adn_stage_act act)
     char name[64];
 
     snprintf(name, sizeof(name), "block%d %s %lld", s->block, acts[act], (long long)in->step);
-    s->dev->ops->range_begin(s->queue, name);
+    s->copies[0].dev->ops->range_begin(s->queues[0], name);
 }

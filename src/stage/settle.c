@@ -44,7 +44,9 @@ static adn_status give_row(adn_stage *s)
 static adn_status diverged(adn_stage *s, const adn_pending *p, double loss)
 {
     const char *layer = NULL;
-    adn_status st = adn_net_find_bad(s->net, &layer);
+    int at = (int)((s->n_settled - 1) % N_RESULT), bad = 0;
+    while (bad < p->n_copy - 1 && isfinite(s->copies[bad].host[at].loss_sum)) bad++;
+    adn_status st = adn_net_find_bad(s->copies[bad].net, &layer);
     if (st != ADN_OK) return st;
     return ADN_FAIL(ADN_DIVERGED,
                     "block %d, step %lld: the loss is %g; the first layer whose output is not "
@@ -116,19 +118,27 @@ static adn_status settle_tested(adn_stage *s, const adn_pending *p, const adn_lo
     return p->is_last_test && row->is_closing && !s->is_async ? give_row(s) : ADN_OK;
 }
 
-/* Waits for the oldest enqueued step and counts it. */
+/* Waits for the oldest enqueued step and counts it: its copies' results added up in their order. */
 adn_status adn_stage_settle(adn_stage *s)
 {
     int at = (int)(s->n_settled % N_RESULT);
     const adn_pending *p = &s->pending[at];
-    adn_status st = s->dev->ops->event_sync(s->done[at]);
+    adn_loss_result all = {0};
+    adn_status st = ADN_OK;
 
-    if (st != ADN_OK) return st;
+    for (int k = 0; k < p->n_copy; k++) {
+        const adn_copy *c = &s->copies[k];
+        ADN_TRY(st, c->dev->ops->event_sync(c->done[at]), done);
+        all.loss_sum += c->host[at].loss_sum;
+        all.hits += c->host[at].hits;
+        all.n += c->host[at].n;
+    }
     s->n_settled++;
     double now = adn_clock_now(s->clock);
-    if (p->act == ADN_ACT_LEARN) st = settle_learned(s, p, &s->host[at], now);
-    if (p->act == ADN_ACT_TEST) st = settle_tested(s, p, &s->host[at], now);
+    if (p->act == ADN_ACT_LEARN) st = settle_learned(s, p, &all, now);
+    if (p->act == ADN_ACT_TEST) st = settle_tested(s, p, &all, now);
     s->settled_s = now;
+done:
     return st;
 }
 
@@ -136,7 +146,9 @@ adn_status adn_stage_drain(adn_stage *s)
 {
     adn_status st = ADN_OK;
     while (st == ADN_OK && s->n_settled < s->n_enqueued) st = adn_stage_settle(s);
-    return st == ADN_OK ? s->dev->ops->queue_sync(s->queue) : st;
+    for (int k = 0; k < s->n_copy && st == ADN_OK; k++)
+        st = s->copies[k].dev->ops->queue_sync(s->queues[k]);
+    return st;
 }
 
 adn_status adn_stage_finish(adn_stage *s)

@@ -1,7 +1,11 @@
 /* A stage: a block, its head, their loss and optimizer, on one device queue. Its contract: learn
  * from (x, y), emit the block's output, computed with the weights before the update (Belilovsky et
  * al. 2020, Algorithm 1). It never chooses a slot: a decider does (pipeline/). One host thread at a
- * time, but for adn_stage_look. */
+ * time, but for adn_stage_look.
+ *
+ * With replicas it has a copy in each column, on that column's device. All begin with the same
+ * weights; a step learns from a batch in each and takes the mean of their gradients, and of their
+ * running statistics, so that they stay the same bits: R batches of n are one batch of R n. */
 #ifndef ADN_STAGE_H
 #define ADN_STAGE_H
 
@@ -17,9 +21,10 @@ typedef struct adn_stage adn_stage;
 typedef struct adn_stage_conf {
     int block;
     const adn_net_spec *spec; /* borrowed while creating */
-    adn_device *dev;          /* borrowed */
-    adn_queue_conf queue;
-    adn_queue *shared; /* borrowed; NULL: a queue of its own, as `queue` says */
+    int n_copy;
+    adn_device *devs[ADN_MAX_REPLICAS]; /* borrowed [n_copy], of one kind */
+    adn_queue_conf queue;               /* of each copy */
+    adn_queue *shared; /* borrowed; of all copies. NULL: queues of their own, as `queue` says */
     bool emits_across; /* its output goes to another device */
     adn_type type;
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the full training batch first */
@@ -30,6 +35,7 @@ typedef struct adn_stage_conf {
     int64_t epoch_samples;       /* fresh samples that make an epoch of the clock */
     adn_init init;
     uint64_t seed;
+    size_t bucket_bytes;   /* of gradients that copies average together; 0: as adn_net_conf says */
     adn_clock_kind counts; /* what its clock counts */
     adn_bn_reuse bn_reuse;
     bool is_async;          /* test passes fall anywhere: an epoch's row waits for the next step */
@@ -47,9 +53,10 @@ typedef enum adn_stage_act {
     ADN_ACT_FORWARD, /* forward with running statistics, emit */
     ADN_ACT_TEST     /* the same, and the head's loss and hits into the open row */
 } adn_stage_act;
-/* One step, enqueued; waits first until the device has finished the step before the last. Records
- * in->read when the input may be overwritten and out->written when the output stands; the caller
- * releases and commits. out NULL: emits nothing. ADN_DIVERGED when an earlier step's loss was not
+/* One step of all copies whose part of `in` has a batch (to learn, all have one), enqueued; waits
+ * first until the devices have finished the step before the last. Records in->read when the input
+ * may be overwritten and out->written when the output stands; the caller releases and commits. out
+ * NULL: emits nothing. ADN_DIVERGED when an earlier step's loss was not
  * finite (logged, with block, step and layer). */
 adn_status adn_stage_step(adn_stage *s, adn_slot *in, adn_slot *out,
                           adn_stage_act act) ADN_MUST_USE;
@@ -84,12 +91,13 @@ int adn_stage_open_epoch(const adn_stage *s);
 /* How far it is: any thread. */
 adn_stage_view adn_stage_look(adn_stage *s);
 
-/* The net, for tests, plan and bench. */
-adn_net *adn_stage_net(adn_stage *s);
-adn_queue *adn_stage_queue(adn_stage *s);
-adn_queue *adn_stage_out_queue(adn_stage *s); /* which writes the slots that it emits into */
-void *adn_stage_momenta(adn_stage *s);
-/* Calls fn for each operation of a step of the full batch, in its order: the net's, then the
+/* A copy's net, for tests, plan and bench: all are the same. */
+adn_net *adn_stage_net(adn_stage *s, int copy);
+void *adn_stage_momenta(adn_stage *s, int copy);
+int adn_stage_n_copy(const adn_stage *s);
+adn_queue *const *adn_stage_queues(adn_stage *s);     /* [n_copy] */
+adn_queue *const *adn_stage_out_queues(adn_stage *s); /* which write the slots that it emits into */
+/* Calls fn for each operation of a copy's step of the full batch, in its order: the net's, then the
  * updates of "weights" and, where they are apart, of "weights, no decay". */
 void adn_stage_ops(const adn_stage *s, adn_op_fn fn, void *user);
 

@@ -42,7 +42,7 @@ static void writing_clear(writing *w, int64_t *tracked)
 /* Appends tensor i of the net: float for a float net, exact. */
 static adn_status put_tensor(adn_stage *s, writing *w, int i, const void *base)
 {
-    const adn_tensor *t = adn_net_tensor(s->net, i);
+    const adn_tensor *t = adn_net_tensor(s->copies[0].net, i);
     double *values = adn_alloc(t->count * sizeof(*values));
     adn_st_tensor *dst = &w->tensors[w->n];
 
@@ -50,7 +50,7 @@ static adn_status put_tensor(adn_stage *s, writing *w, int i, const void *base)
     *dst = (adn_st_tensor){.name = t->name, .n_dim = t->n_dim, .data = values, .type = ADN_ST_F64};
     for (int d = 0; d < t->n_dim; d++) dst->dim[d] = t->dim[d];
     w->n++;
-    adn_status st = adn_net_export(s->net, i, base, values);
+    adn_status st = adn_net_export(s->copies[0].net, i, base, values);
     if (st != ADN_OK || adn_param_type(s->type) != ADN_F32) return st;
     dst->type = ADN_ST_F32;
     for (size_t k = 0; k < t->count; k++) { /* narrows in place from the front */
@@ -63,7 +63,7 @@ static adn_status put_tensor(adn_stage *s, writing *w, int i, const void *base)
 static adn_status save_weights(adn_stage *s, const char *dir)
 {
     adn_status st = ADN_NOMEM;
-    int n = adn_net_n_tensor(s->net);
+    int n = adn_net_n_tensor(s->copies[0].net);
     /* batches that moved the running statistics */
     int64_t n_moved = s->counts == ADN_CLOCK_OWN_STEPS ? s->steps - s->rereads : s->steps;
     writing w = {.tracked = n_moved + (s->bn_reuse == ADN_BN_EVERY ? s->rereads : 0)};
@@ -77,8 +77,8 @@ static adn_status save_weights(adn_stage *s, const char *dir)
         goto done;
     }
     for (int i = 0; i < n; i++) {
-        const adn_tensor *t = adn_net_tensor(s->net, i);
-        ADN_TRY(st, put_tensor(s, &w, i, adn_net_params(s->net)), done);
+        const adn_tensor *t = adn_net_tensor(s->copies[0].net, i);
+        ADN_TRY(st, put_tensor(s, &w, i, adn_net_params(s->copies[0].net)), done);
         if (!is_tracked(t)) continue;
         snprintf(w.names[i], sizeof(w.names[i]), "%.*s.num_batches_tracked",
                  (int)(strrchr(t->name, '.') - t->name), t->name);
@@ -129,7 +129,7 @@ static int state_meta(const adn_stage *s, adn_st_meta *meta, char (*text)[META_R
 static adn_status save_optim(adn_stage *s, const char *dir)
 {
     adn_status st = ADN_NOMEM;
-    int n = adn_net_n_tensor(s->net);
+    int n = adn_net_n_tensor(s->copies[0].net);
     writing w = {0};
     char *path = file_of(s, dir, ".optim");
     adn_st_meta meta[N_META];
@@ -141,8 +141,8 @@ static adn_status save_optim(adn_stage *s, const char *dir)
         goto done;
     }
     for (int i = 0; i < n; i++)
-        if (!adn_net_tensor(s->net, i)->is_stat)
-            ADN_TRY(st, put_tensor(s, &w, i, adn_optim_momenta(s->optim)), done);
+        if (!adn_net_tensor(s->copies[0].net, i)->is_stat)
+            ADN_TRY(st, put_tensor(s, &w, i, adn_optim_momenta(s->copies[0].optim)), done);
     st = adn_st_write(path, w.tensors, w.n, meta, state_meta(s, meta, text));
 done:
     writing_clear(&w, NULL);
@@ -162,10 +162,10 @@ done:
 
 /* --- reading */
 
-static adn_status take_tensor(adn_stage *s, const adn_st_file *f, const char *path, int i,
+static adn_status take_tensor(adn_net *net, const adn_st_file *f, const char *path, int i,
                               void *base)
 {
-    const adn_tensor *t = adn_net_tensor(s->net, i);
+    const adn_tensor *t = adn_net_tensor(net, i);
     const adn_st_tensor *src = adn_st_find(f, t->name);
 
     if (src == NULL) return ADN_FAIL(ADN_BADCKPT, "%s: tensor '%s' is not there", path, t->name);
@@ -179,13 +179,14 @@ static adn_status take_tensor(adn_stage *s, const adn_st_file *f, const char *pa
     for (size_t k = 0; k < t->count; k++)
         values[k] = src->type == ADN_ST_F32 ? (double)((const float *)src->data)[k]
                                             : ((const double *)src->data)[k];
-    adn_status st = adn_net_import(s->net, i, base, values);
+    adn_status st = adn_net_import(net, i, base, values);
     adn_free(values);
     return st;
 }
 
-static adn_status load_file(adn_stage *s, const char *dir, const char *ending, void *base,
-                            bool with_stats, adn_st_file *f, char **out_path)
+/* Into all copies: momenta, or weights and statistics. */
+static adn_status load_file(adn_stage *s, const char *dir, const char *ending, bool is_momenta,
+                            adn_st_file *f, char **out_path)
 {
     adn_status st = ADN_OK;
     char *path = file_of(s, dir, ending);
@@ -193,9 +194,13 @@ static adn_status load_file(adn_stage *s, const char *dir, const char *ending, v
     if (path == NULL) return ADN_FAIL(ADN_NOMEM, "block %d: no memory to load it", s->block);
     *out_path = path;
     ADN_TRY(st, adn_st_read(path, f), done);
-    for (int i = 0; i < adn_net_n_tensor(s->net); i++)
-        if (with_stats || !adn_net_tensor(s->net, i)->is_stat)
-            ADN_TRY(st, take_tensor(s, f, path, i, base), done);
+    for (int k = 0; k < s->n_copy; k++) {
+        adn_net *net = s->copies[k].net;
+        void *base = is_momenta ? adn_stage_momenta(s, k) : adn_net_params(net);
+        for (int i = 0; i < adn_net_n_tensor(net); i++)
+            if (!is_momenta || !adn_net_tensor(net, i)->is_stat)
+                ADN_TRY(st, take_tensor(net, f, path, i, base), done);
+    }
 done:
     return st;
 }
@@ -286,13 +291,13 @@ adn_status adn_stage_load(adn_stage *s, const char *dir, bool with_optim)
     adn_st_file f = {0};
     char *path = NULL;
 
-    ADN_TRY(st, load_file(s, dir, "", adn_net_params(s->net), true, &f, &path), done);
+    ADN_TRY(st, load_file(s, dir, "", false, &f, &path), done);
     if (!with_optim) goto done;
     adn_st_clear(&f);
     adn_free(path);
     path = NULL;
     f = (adn_st_file){0};
-    ADN_TRY(st, load_file(s, dir, ".optim", adn_optim_momenta(s->optim), false, &f, &path), done);
+    ADN_TRY(st, load_file(s, dir, ".optim", true, &f, &path), done);
     st = take_state(s, &f, path);
 done:
     adn_st_clear(&f);

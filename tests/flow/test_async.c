@@ -164,18 +164,19 @@ static void read_twice(const char *overrides, bool moves)
     trial_open(&x, overrides, &(tiny_options){.jitter = 0});
     adn_slot *slot = adn_edge_slot(x.t.run->edges[0], ADN_LANE_TRAIN, 0);
     adn_stage *s = adn_run_stage(x.t.run, 0);
-    adn_net *net = adn_stage_net(s);
+    adn_net *net = adn_stage_net(s, 0);
     adn_order_step source = {-1, -1, 0, ADN_ACT_FORWARD, 0, 0};
     uint64_t before = hash_of_stats(net), after[3], weights[3];
     ck_assert_int_eq(adn_source_replay(&x.t.run->source, &source, slot), ADN_OK);
     for (int k = 0; k < 3; k++) {
         adn_stage_act act = k < 2 ? ADN_ACT_LEARN : ADN_ACT_FORWARD;
         ck_assert_int_eq(adn_stage_is_fresh(s, slot), k == 0);
-        ck_assert_int_eq(x.t.devs[0]->ops->event_wait(adn_stage_queue(s), slot->written), ADN_OK);
+        ck_assert_int_eq(x.t.devs[0]->ops->event_wait(adn_stage_queues(s)[0], slot->written),
+                         ADN_OK);
         ck_assert_int_eq(adn_stage_step(s, slot, NULL, act), ADN_OK);
         ck_assert_int_eq(adn_stage_drain(s), ADN_OK);
         after[k] = hash_of_stats(net);
-        weights[k] = tiny_hash(net, adn_stage_momenta(s));
+        weights[k] = tiny_hash(net, adn_stage_momenta(s, 0));
     }
     ck_assert_uint_ne(before, after[0]);
     ck_assert_int_eq(after[0] != after[1], moves);

@@ -23,7 +23,7 @@ static void hash_when_done(void *user, int block)
 
     if (!adn_run_is_done(e->x->t.run, block) || e->n_forward[block]++ > 0) return;
     ADN_ASSERT(adn_stage_drain(s) == ADN_OK);
-    e->hash[block] = tiny_hash(adn_stage_net(s), adn_stage_momenta(s));
+    e->hash[block] = tiny_hash(adn_stage_net(s, 0), adn_stage_momenta(s, 0));
 }
 
 START_TEST(a_block_that_is_done_only_runs_forward)
@@ -43,7 +43,7 @@ START_TEST(a_block_that_is_done_only_runs_forward)
             adn_stage *s = adn_run_stage(x.t.run, j);
             ck_assert_int_eq(e.n_forward[j], x.model.blocks[j].forwards);
             if (e.n_forward[j] == 0) continue;
-            ck_assert_uint_eq(tiny_hash(adn_stage_net(s), adn_stage_momenta(s)), e.hash[j]);
+            ck_assert_uint_eq(tiny_hash(adn_stage_net(s, 0), adn_stage_momenta(s, 0)), e.hash[j]);
         }
         ck_assert_int_gt(e.n_forward[0], 0);
         trial_close(&x);
@@ -118,7 +118,7 @@ START_TEST(test_passes_change_no_weights_no_statistics_and_no_replay)
             trial_open(&x, text, &(tiny_options){.jitter = 0});
             trial_run(&x);
             hash[k] = tiny_run_hash(&x.t);
-            n_pass = x.t.plan.test_batches;
+            n_pass = x.t.plan.test_steps;
             n_test[k] = x.model.blocks[0].tests;
             for (int j = 0; j < N_BLOCK; j++) edges[k][j] = adn_run_edge(x.t.run, j);
             trial_close(&x);

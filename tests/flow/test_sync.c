@@ -149,7 +149,7 @@ static void loop_epoch(loop *l, int epoch)
     }
     for (int j = 0; j < p->n_block; j++)
         l->rows[j][epoch] = (adn_epoch_row){.lr = lr,
-                                            .steps = (int64_t)epoch * p->epoch_batches,
+                                            .steps = (int64_t)epoch * p->epoch_steps,
                                             .samples = (int64_t)epoch * p->n_train,
                                             .train_loss = loss[j] / p->n_train,
                                             .train_top1 = 100 * ((double)hits[j] / p->n_train),
@@ -195,7 +195,7 @@ static void compare(uint64_t jitter, const char *slots, const char *precision, i
     ck_assert_int_eq(t.n_save, 3);
     for (int j = 0; j < t.plan.n_block; j++) {
         adn_stage *s = adn_run_stage(t.run, j);
-        ck_assert_uint_eq(tiny_hash(adn_stage_net(s), adn_stage_momenta(s)),
+        ck_assert_uint_eq(tiny_hash(adn_stage_net(s, 0), adn_stage_momenta(s, 0)),
                           tiny_hash(l.net[j], adn_optim_momenta(l.optim[j])));
     }
     compare_rows(&l, &t.rows);

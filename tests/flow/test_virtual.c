@@ -311,7 +311,7 @@ START_TEST(a_run_that_can_never_go_on_says_who_waits_for_whom)
         snprintf(text, sizeof(text), "edge.policy=fifo edge.slots=1 %s", draws[i]);
         open_trial(text);
         adn_edge *e = x.t.run->edges[1]; /* its one slot is held, and never committed */
-        ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, x.t.run->queue, &slot), ADN_OK);
+        ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, &x.t.run->queue, &slot), ADN_OK);
         adn_test_log_clear();
         ck_assert_int_eq(adn_run_train(x.t.run), ADN_FAILED);
         ck_assert_ptr_nonnull(strstr(adn_test_log(), "no block can go on at "));

@@ -45,6 +45,7 @@ stop_after_first_save() {
 
 expect "doctor finds the GPUs" 0 "" "$adonis" doctor
 prints_line "^ok +GPUs +$n_gpu; CUDA "
+prints_line "^ok +NCCL +2\\."
 expect "devices names them" 0 "" "$adonis" devices
 prints_line "^cuda:$((n_gpu - 1)) "
 expect "plan shares blocks out" 0 "" "$adonis" plan exp.yaml
@@ -81,6 +82,15 @@ echo "ok: its rows are the whole run's"
 
 expect "an async run" 0 "" "$adonis" train exp.yaml name=async mode=async edge.policy=priority-lifo edge.slots=3
 expect "replayed to the bit" 0 "" "$adonis" replay runs/async
+if [ "$n_gpu" -ge 2 ]; then
+    expect "plan puts replicas on GPUs of their own" 0 "" "$adonis" plan exp.yaml replicas=2
+    prints_line "^replica 1: block 0 on cuda:$((n_gpu / 2 < 4 ? n_gpu / 2 : 4)),"
+    expect "an async run of two replicas" 0 "" "$adonis" train exp.yaml name=two mode=async replicas=2 data.batch=4
+    expect "replayed to the bit" 0 "" "$adonis" replay runs/two
+    expect "evaluated on the cpu, too" 0 "" env CUDA_VISIBLE_DEVICES= CUDALAB_DEVICES=0 "$adonis" eval runs/two
+fi
+expect "a replica too many" 4 "replicas=$((n_gpu + 1))': $((n_gpu + 1)) replicas, each on 1 GPU of its own: this process may use $n_gpu" \
+    "$adonis" plan exp.yaml replicas=$((n_gpu + 1)) data.batch=2
 expect "evaluated on GPUs" 0 "" "$adonis" eval runs/whole
 cp out on_gpus
 expect "evaluated on the cpu" 0 "" env CUDA_VISIBLE_DEVICES= CUDALAB_DEVICES=0 "$adonis" eval runs/whole

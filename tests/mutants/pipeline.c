@@ -1,4 +1,5 @@
-/* What a mutant is tried on: three blocks, one slot an edge, a few steps with delays. */
+/* What a mutant is tried on: three blocks, one slot an edge, a few steps with delays; then the same
+ * with two replicas. */
 #include "suite.h"
 #include "tiny.h"
 
@@ -8,20 +9,28 @@ static const char *const config =
     "model: {units: [{conv: 4}, {conv: 6}, {residual: 6}], cuts: every}\n"
     "aux: {kind: linear}\nclassifier: {hidden: 0}\nedge: {slots: 1}\n";
 
-int main(void)
+static adn_status train(const adn_dataset_pair *data, const char *overrides)
 {
-    adn_dataset_pair data;
-    adn_config *conf = tiny_config(config, NULL);
+    adn_config *conf = tiny_config_of(config, overrides);
     adn_status st = ADN_OK;
 
-    tiny_data(&data, 64, 16, 8, 8, 3, 4);
     for (uint64_t jitter = 0; jitter < 3 && st == ADN_OK; jitter++) {
         tiny_run t;
-        tiny_open(&t, conf, &data, &(tiny_options){.jitter = jitter});
+        tiny_open(&t, conf, data, &(tiny_options){.jitter = jitter, .bucket_bytes = 500});
         st = adn_run_train(t.run);
         tiny_close(&t);
     }
     adn_config_free(conf);
+    return st;
+}
+
+int main(void)
+{
+    adn_dataset_pair data;
+
+    tiny_data(&data, 64, 16, 8, 8, 3, 4);
+    adn_status st = train(&data, "");
+    if (st == ADN_OK) st = train(&data, "replicas=2");
     tiny_data_clear(&data);
     return st == ADN_OK ? 0 : 1;
 }

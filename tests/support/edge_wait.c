@@ -5,7 +5,7 @@ adn_status edge_acquire(adn_edge *e, adn_bell *bell, adn_lane lane, adn_queue *q
 {
     for (;;) {
         uint64_t seen = adn_bell_count(bell);
-        adn_status st = adn_edge_acquire(e, lane, q, out);
+        adn_status st = adn_edge_acquire(e, lane, &q, out);
         if (st != ADN_AGAIN) return st;
         adn_bell_wait(bell, seen);
     }
@@ -15,7 +15,7 @@ adn_status edge_take(adn_edge *e, adn_bell *bell, adn_lane lane, adn_queue *q, a
 {
     for (;;) {
         uint64_t seen = adn_bell_count(bell);
-        adn_status st = adn_edge_take(e, lane, q, out);
+        adn_status st = adn_edge_take(e, lane, &q, out);
         if (st != ADN_AGAIN) return st;
         adn_bell_wait(bell, seen);
     }

@@ -54,6 +54,8 @@ static const adn_device_ops fake_ops = {.alloc = fake_alloc,
                                         .event_sync = fake_event_sync,
                                         .event_query = fake_event_query};
 
+adn_queue *const no_queue[1] = {NULL};
+
 void fake_device_init(fake_device *dev)
 {
     *dev = (fake_device){.base = {&fake_ops}};

@@ -16,6 +16,7 @@ typedef struct fake_device {
 } fake_device;
 
 /* Memory and events; queues are NULL. */
+extern adn_queue *const no_queue[1];
 void fake_device_init(fake_device *dev);
 fake_event *fake_event_of(adn_event *e);
 

@@ -20,7 +20,7 @@ void model_begin(order_model *m, const tiny_run *t)
 
 static int size_of(const adn_plan *p, int64_t source_step)
 {
-    bool is_last = source_step % p->epoch_batches == p->epoch_batches - 1;
+    bool is_last = source_step % p->epoch_steps == p->epoch_steps - 1;
     return is_last && p->short_batch > 0 ? p->short_batch : p->batch;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/file.h"
 #include "core/rng.h"
@@ -121,8 +122,12 @@ static bool must_stop(void *user)
 
 static void count_save(void *user, const adn_ckpt_info *info)
 {
+    tiny_run *t = user;
+    struct timespec slow = {0, (long)(1e9 * t->save_s)};
+
     (void)info;
-    ((tiny_run *)user)->n_save++;
+    t->n_save++;
+    if (t->save_s > 0) nanosleep(&slow, NULL);
 }
 
 void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data,
@@ -132,8 +137,9 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
                     .first_step = o->load_step,
                     .n_dev = ADN_MAX(1, o->n_dev),
                     .before_step = o->before_step,
-                    .user = o->user};
-    adn_device *devs[ADN_MAX_BLOCKS];
+                    .user = o->user,
+                    .save_s = o->save_s};
+    adn_device *devs[ADN_MAX_BLOCKS * 2];
 
     memcpy(t->devs, o->devs, sizeof(t->devs));
     ADN_ASSERT(adn_plan_create(conf, data, &t->plan) == ADN_OK);
@@ -142,11 +148,17 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
         t->n_dev = is_virtual ? 1 : ADN_MIN(devices_count(), (int)TINY_DEVICES);
         for (int k = 0; k < t->n_dev; k++) t->devs[k] = devices_get(k);
     }
-    for (int j = 0; j < t->plan.n_block; j++) devs[j] = t->devs[j % t->n_dev];
+    int n = t->plan.n_column * t->plan.n_block;
+    ADN_ASSERT(n <= (int)ADN_COUNT(devs));
+    for (int i = 0; i < n; i++) { /* copies of a block are apart, as NCCL wants it */
+        int k = i / t->plan.n_block, j = i % t->plan.n_block;
+        devs[i] = t->devs[n <= t->n_dev ? i : (j + k) % t->n_dev];
+    }
     adn_run_conf rc = {.plan = &t->plan,
                        .data = data,
                        .devs = devs,
                        .jitter = o->jitter,
+                       .bucket_bytes = o->bucket_bytes,
                        .must_stop = must_stop,
                        .before_step = o->before_step != NULL ? before_step : NULL,
                        .on_row = keep_row,
@@ -197,7 +209,7 @@ uint64_t tiny_run_hash(tiny_run *t)
     uint64_t h = 0;
     for (int j = 0; j < t->plan.n_block; j++) {
         adn_stage *s = adn_run_stage(t->run, j);
-        h = h * 31 + tiny_hash(adn_stage_net(s), adn_stage_momenta(s));
+        h = h * 31 + tiny_hash(adn_stage_net(s, 0), adn_stage_momenta(s, 0));
     }
     return h;
 }

@@ -43,15 +43,20 @@ typedef struct tiny_run { /* a plan, devices and a pipeline on them */
     int64_t asked;   /* times the source asked */
     int64_t first_step;
     int n_save;
+    double save_s;
 } tiny_run;
 typedef struct tiny_options {
     uint64_t jitter;
+    size_t bucket_bytes;
+    double save_s;         /* of its thread, that the last block saves for longer */
     const char *dir;       /* checkpoints go there; NULL: none */
     const char *order_dir; /* the order of events alone does; NULL: nowhere */
     const char *load;      /* a checkpoint folder to start from; NULL: none */
     int64_t load_step;
     int64_t stop_at;
-    adn_device *devs[TINY_DEVICES]; /* taken: block j is on the j-th of them, by turns */
+    /* Taken: block j of replica k is on the (k n_block + j)-th of them; where there are fewer, on
+     * the (j + k)-th, by turns. */
+    adn_device *devs[TINY_DEVICES];
     int n_dev; /* 0: the cpu device, or GPUs (devices_get), which the run opens */
     void (*before_step)(void *user, int block); /* as in adn_run_conf; NULL: nothing */
     void *user;                                 /* its */

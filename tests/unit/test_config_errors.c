@@ -244,7 +244,6 @@ START_TEST(keys_and_values_of_later_issues_are_refused_by_name)
         {"version: 1\nedge: {codec: {kind: pq}}\n", "'edge.codec.kind: pq' is not yet"},
         {"version: 1\nedge: {codec: {dim: 8}}\n",
          "exp.yaml:2:16: error: 'edge.codec.dim: 8' is not yet"},
-        {"version: 1\nreplicas: 2\n", "'replicas: 2' is not yet"},
         {"version: 1\noptim: {name: adamw}\n",
          "'optim.name: adamw' is not yet in adonis 0.1; now: sgd"},
         {"version: 1\noptim: {clip_norm: 5}\n", "'optim.clip_norm: 5' is not yet"},

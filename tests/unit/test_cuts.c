@@ -128,8 +128,8 @@ static void check_bytes(const adn_unit_cost *units, world *w, const char *cuts, 
     tiny_open(&t, conf, &w->data, &(tiny_options){0});
     for (int j = 0; j < t.plan.n_block; j++) {
         const adn_plan_block *b = &t.plan.blocks[j];
-        adn_net_sizes s = adn_net_size(adn_stage_net(adn_run_stage(t.run, j)));
-        adn_edge_conf e = adn_plan_edge(&t.plan, t.devs[0], j);
+        adn_net_sizes s = adn_net_size(adn_stage_net(adn_run_stage(t.run, j), 0));
+        adn_edge_conf e = adn_plan_edge(&t.plan, j);
         double slots = adn_edge_n_slot(&e, ADN_LANE_TRAIN) + adn_edge_n_slot(&e, ADN_LANE_TEST);
         double takes =
             (double)(2 * s.param_bytes + s.grad_bytes + s.activation_bytes + s.workspace_bytes) +

@@ -44,7 +44,7 @@ static adn_status take(adn_edge *e, adn_lane lane, adn_slot **s)
 static adn_edge *edge_of(int n_slot)
 {
     adn_edge *e;
-    adn_edge_conf conf = {.dev = dev,
+    adn_edge_conf conf = {.dev = {dev},
                           .n_slot = {n_slot, 1},
                           .shape = {2, 1, 1, 4},
                           .type = ADN_F32,

@@ -174,7 +174,7 @@ static chain *start(const adn_replay_conf *confs, int n_slot, int64_t n_push, ui
         ck_assert_int_eq(c.dev->ops->queue_create(c.dev, &queue, &s->queue), ADN_OK);
     }
     for (int j = 0; j < N_EDGE; j++) {
-        adn_edge_conf edge = {.dev = c.dev,
+        adn_edge_conf edge = {.dev = {c.dev},
                               .n_slot = {n_slot, 1},
                               .replay = confs[j],
                               .shape = {1, 1, 1, N_BYTES},

@@ -32,7 +32,7 @@ static fake_event *read_of(const adn_slot *s)
 static adn_edge *edge_of(int n_slot, adn_replay_conf replay)
 {
     adn_edge *e;
-    adn_edge_conf conf = {.dev = &fake.base,
+    adn_edge_conf conf = {.dev = {&fake.base},
                           .n_slot = {n_slot, 1},
                           .replay = replay,
                           .shape = {2, 1, 1, 4},
@@ -72,7 +72,7 @@ static int64_t pull(adn_edge *e, bool ends)
 static adn_status take_status(adn_edge *e)
 {
     adn_slot *s = NULL;
-    return adn_edge_take(e, ADN_LANE_TRAIN, NULL, &s);
+    return adn_edge_take(e, ADN_LANE_TRAIN, no_queue, &s);
 }
 
 static const adn_replay_conf lossy = {.policy = ADN_REPLAY_PRIORITY_LIFO,
@@ -87,7 +87,7 @@ START_TEST(a_slot_says_how_often_it_was_read_and_how_old_it_is)
     push(e, 1, true);
     for (size_t i = 0; i < ADN_COUNT(steps); i++) {
         adn_slot *s = NULL;
-        ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &s), ADN_OK);
+        ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, no_queue, &s), ADN_OK);
         ck_assert(s->step == steps[i] && s->push == steps[i] && s->version == steps[i] + 100);
         ck_assert(s->use == uses[i] && s->age == ages[i]);
         adn_edge_release(e, s);
@@ -130,7 +130,7 @@ START_TEST(with_drop_oldest_a_producer_waits_for_its_own_work_alone)
     adn_edge *e = edge_of(1, lossy);
     adn_slot *held = NULL, *a = push(e, 0, true);
 
-    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &held), ADN_OK);
+    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, no_queue, &held), ADN_OK);
     ck_assert_ptr_eq(held, a);
     adn_slot *b = push(e, 1, false), *c = push(e, 2, false);
     ck_assert_int_eq(written(b)->n_sync, 0);
@@ -180,14 +180,14 @@ START_TEST(a_wait_that_fails_is_told_and_gives_nothing)
     push(e, 0, false);
     adn_slot *b = push(e, 1, false);
     fake.sync_result = ADN_DEVICE;
-    ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, NULL, &none), ADN_DEVICE);
+    ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, no_queue, &none), ADN_DEVICE);
     fake.sync_result = ADN_OK;
     written(b)->is_pending = false;
     push(e, 2, true);
     pull(e, false);
     pull(e, false);
     fake.sync_result = ADN_DEVICE;
-    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &none), ADN_DEVICE);
+    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, no_queue, &none), ADN_DEVICE);
     ck_assert_ptr_null(none);
     adn_edge_destroy(e);
 }
@@ -224,7 +224,7 @@ START_TEST(a_marker_waits_while_older_steps_are_re_read)
     for (int k = 0; k < 3; k++) ck_assert_int_eq(pull(e, true), 4);
     push(e, 5, true);
     for (int k = 0; k < 2; k++) {
-        ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &none), ADN_OK);
+        ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, no_queue, &none), ADN_OK);
         ck_assert_ptr_null(none);
     }
     ck_assert_int_eq(adn_edge_pop_marker(e), 4);
@@ -241,7 +241,7 @@ START_TEST(an_edge_whose_consumer_is_gone_drops_though_it_should_block)
 
     push(e, 0, true);
     edge_leave(e);
-    ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, NULL, &s), ADN_OK);
+    ck_assert_int_eq(adn_edge_acquire(e, ADN_LANE_TRAIN, no_queue, &s), ADN_OK);
     ck_assert_ptr_null(s);
     adn_edge_destroy(e);
 }
@@ -249,7 +249,7 @@ END_TEST
 
 START_TEST(an_edge_without_memory_owes_nothing)
 {
-    adn_edge_conf conf = {.dev = &fake.base,
+    adn_edge_conf conf = {.dev = {&fake.base},
                           .n_slot = {2, 1},
                           .replay = lossy,
                           .shape = {1, 1, 1, 1},

@@ -21,7 +21,7 @@ static void teardown(void)
 static adn_edge *edge_of(int n_slot, int n_test, adn_replay_conf replay)
 {
     adn_edge *e;
-    adn_edge_conf conf = {.dev = &fake.base,
+    adn_edge_conf conf = {.dev = {&fake.base},
                           .n_slot = {n_slot, n_test},
                           .replay = replay,
                           .shape = {4, 1, 1, 3},
@@ -38,13 +38,13 @@ static const adn_replay_conf lossy = {.policy = ADN_REPLAY_PRIORITY_LIFO,
 static adn_status acquire(adn_edge *e, adn_lane lane, adn_slot **s)
 {
     *s = NULL;
-    return adn_edge_acquire(e, lane, NULL, s);
+    return adn_edge_acquire(e, lane, no_queue, s);
 }
 
 static adn_status take(adn_edge *e, adn_lane lane, adn_slot **s)
 {
     *s = NULL;
-    return adn_edge_take(e, lane, NULL, s);
+    return adn_edge_take(e, lane, no_queue, s);
 }
 
 static adn_slot *push_on(adn_edge *e, adn_lane lane, int64_t step)
@@ -151,7 +151,7 @@ END_TEST
 START_TEST(an_edge_without_bells_rings_nobody)
 {
     adn_edge_conf conf = {
-        .dev = &fake.base, .n_slot = {1, 1}, .shape = {4, 1, 1, 3}, .type = ADN_F32};
+        .dev = {&fake.base}, .n_slot = {1, 1}, .shape = {4, 1, 1, 3}, .type = ADN_F32};
     adn_edge *e;
     adn_slot *none;
 

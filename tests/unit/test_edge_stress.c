@@ -103,7 +103,7 @@ static void stress_edge(adn_replay_conf conf, int n_slot, uint64_t jitter_in, ui
     const adn_device_ops *ops = s.dev->ops;
     adn_queue_conf in = {.name = "in", .n_thread = 1, .jitter = jitter_in};
     adn_queue_conf out = {.name = "out", .n_thread = 1, .jitter = jitter_out};
-    adn_edge_conf edge = {.dev = s.dev,
+    adn_edge_conf edge = {.dev = {s.dev},
                           .n_slot = {n_slot, 1},
                           .replay = conf,
                           .shape = {1, 1, 1, N_BYTES},

@@ -22,7 +22,7 @@ static adn_edge *edge_of(int n_slot, adn_replay_conf replay)
 {
     static const adn_clock clock = {now, &now_s};
     adn_edge *e;
-    adn_edge_conf conf = {.dev = &fake.base,
+    adn_edge_conf conf = {.dev = {&fake.base},
                           .n_slot = {n_slot, 1},
                           .replay = replay,
                           .shape = {2, 1, 1, 4},
@@ -39,7 +39,7 @@ static const adn_replay_conf lossy = {
 static adn_status try_push(adn_edge *e, int64_t step, double ready_s)
 {
     adn_slot *s = NULL;
-    adn_status st = adn_edge_acquire(e, ADN_LANE_TRAIN, NULL, &s);
+    adn_status st = adn_edge_acquire(e, ADN_LANE_TRAIN, no_queue, &s);
 
     if (st != ADN_OK) return st;
     s->step = step;
@@ -61,7 +61,7 @@ static const int64_t none = -1, marker = -2;
 static int64_t pull(adn_edge *e)
 {
     adn_slot *s = NULL;
-    adn_status st = adn_edge_take(e, ADN_LANE_TRAIN, NULL, &s);
+    adn_status st = adn_edge_take(e, ADN_LANE_TRAIN, no_queue, &s);
 
     if (st == ADN_AGAIN) return none;
     ck_assert_int_eq(st, ADN_OK);
@@ -147,7 +147,7 @@ START_TEST(a_link_holds_so_many_batches_and_no_more)
     adn_slot *held = NULL;
 
     push(e, 0, 0);
-    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &held), ADN_OK);
+    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, no_queue, &held), ADN_OK);
     push(e, 1, 0); /* beside what is held and what is there, so many have slots: */
     for (int64_t k = 0; k < WRITES; k++) push(e, k + 2, (double)k + 10);
     ck_assert_int_eq(try_push(e, 9, 20), ADN_AGAIN);
@@ -169,7 +169,7 @@ START_TEST(reads_have_ended_when_they_are_released)
     adn_slot *held = NULL;
 
     push(e, 0, 0);
-    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, NULL, &held), ADN_OK);
+    ck_assert_int_eq(adn_edge_take(e, ADN_LANE_TRAIN, no_queue, &held), ADN_OK);
     for (int64_t k = 1; k < 50; k++) {
         now_s = (double)k;
         push(e, k, now_s);

@@ -30,7 +30,7 @@ static void teardown(void)
 static void init(adn_init kind, uint64_t seed)
 {
     for (int j = 0; j < run.plan.n_block; j++)
-        ck_assert_int_eq(adn_net_init(adn_stage_net(adn_run_stage(run.run, j)), kind, seed),
+        ck_assert_int_eq(adn_net_init(adn_stage_net(adn_run_stage(run.run, j), 0), kind, seed),
                          ADN_OK);
 }
 
@@ -38,7 +38,7 @@ static void init(adn_init kind, uint64_t seed)
 static double *values_in(const tiny_run *r, const char *name, size_t *n)
 {
     for (int j = 0; j < r->plan.n_block; j++) {
-        adn_net *net = adn_stage_net(adn_run_stage(r->run, j));
+        adn_net *net = adn_stage_net(adn_run_stage(r->run, j), 0);
         for (int i = 0; i < adn_net_n_tensor(net); i++) {
             const adn_tensor *t = adn_net_tensor(net, i);
             if (strcmp(t->name, name) != 0) continue;

@@ -24,7 +24,7 @@ static void teardown(void)
     tiny_data_clear(&data);
 }
 
-/* blocks[0].device=a blocks[1].device=b ... as an override; parted by commas. */
+/* Devices of the blocks, parted by commas; more overrides, parted by spaces. */
 static adn_config *config_of(const char *devices, const char *more)
 {
     char text[600] = "", list[400], *rest = NULL;
@@ -35,10 +35,17 @@ static adn_config *config_of(const char *devices, const char *more)
         snprintf(text + n, sizeof(text) - n, "%s{device: %s}", n == 0 ? "blocks=[" : ", ", d);
     }
     if (text[0] != '\0') strcat(text, "]");
-    const char *overrides[] = {text, more, NULL};
-    return tiny_config(config, text[0] != '\0' ? overrides : overrides + 1);
+    const char *overrides[8] = {NULL};
+    char others[100];
+    int n = 0;
+    snprintf(others, sizeof(others), "%s", more != NULL ? more : "");
+    if (text[0] != '\0') overrides[n++] = text;
+    for (char *o = strtok_r(others, " ", &rest); o != NULL; o = strtok_r(NULL, " ", &rest))
+        overrides[n++] = o;
+    return tiny_config(config, overrides);
 }
 
+/* gpu: of the last replica's blocks. */
 static adn_status plan(const char *devices, const char *more, int n_gpu, int *gpu)
 {
     adn_config *conf = config_of(devices, more);
@@ -51,7 +58,7 @@ static adn_status plan(const char *devices, const char *more, int n_gpu, int *gp
     if (st == ADN_OK) {
         ck_assert_int_eq(p.n_block, N_BLOCK);
         for (int j = 0; j < N_BLOCK; j++) {
-            gpu[j] = p.blocks[j].gpu;
+            gpu[j] = adn_plan_gpu(&p, p.n_column - 1, j);
             ck_assert(gpu[j] == ADN_ON_CPU || p.blocks[j].queue.n_thread == 1);
         }
         adn_plan_clear_all(&p);
@@ -80,6 +87,14 @@ START_TEST(blocks_come_to_where_they_are_put_or_in_runs_to_all_gpus)
         {"auto,cuda:2,auto,auto,auto,auto", "schedule=virtual", 3, {2, 2, 2, 2, 2, 2}},
         {"", "mode=greedy", 2, {0, 0, 0, 1, 1, 1}},
         {"", "precision=tf32", 1, {0, 0, 0, 0, 0, 0}},
+        {"", "replicas=3", 0, {-1, -1, -1, -1, -1, -1}},
+        {"", "replicas=2", 2, {1, 1, 1, 1, 1, 1}},
+        {"", "replicas=2", 5, {2, 2, 2, 3, 3, 3}},
+        {"", "replicas=3", 6, {4, 4, 4, 5, 5, 5}},
+        {"", "replicas=2", 16, {6, 7, 8, 9, 10, 11}}, /* one GPU a block is enough */
+        {"cuda:0,cuda:0,cuda:0,cuda:1,cuda:1,cuda:1", "replicas=3", 8, {4, 4, 4, 5, 5, 5}},
+        {"cuda:0,cuda:0,cuda:0,cuda:0,cuda:0,cuda:0", "replicas=2", 8, {1, 1, 1, 1, 1, 1}},
+        {"auto,auto,auto,auto,auto,cuda:2", "replicas=2", 6, {3, 3, 4, 4, 5, 5}},
     };
 
     for (size_t i = 0; i < ADN_COUNT(cases); i++) {
@@ -115,6 +130,12 @@ START_TEST(what_a_device_is_not_or_has_not_is_refused)
          "blocks[1].threads: a GPU has no team of threads"},
         {"cuda:0,auto,auto,cuda:1,auto,auto", "schedule=virtual", 2, ADN_BADCONF,
          "blocks[3].device: cuda:1, but block 0 is on cuda:0: in schedule virtual"},
+        {"", "replicas=2", 1, ADN_DEVICE,
+         "argument 'replicas=2': 2 replicas, each on 1 GPU of its own: this process may use 1"},
+        {"auto,auto,auto,auto,auto,cuda:2", "replicas=2", 5, ADN_DEVICE,
+         "argument 'replicas=2': 2 replicas, each on 3 GPUs of its own: this process may use 5"},
+        {"", "replicas=2 schedule=virtual", 4, ADN_BADCONF,
+         "in schedule virtual all blocks are on one device"},
     };
 
     for (size_t i = 0; i < ADN_COUNT(cases); i++) {

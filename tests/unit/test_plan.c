@@ -243,19 +243,22 @@ START_TEST(short_batches_have_plans_and_one_sample_is_left_out)
     static const struct {
         int n_train, n_test;
         const char *overrides;
-        int epoch_batches, epoch_samples, test_batches;
-        bool leaves_one_out;
+        int epoch_steps, epoch_samples, test_steps, left_out;
         const char *batches;
     } cases[] = {
-        {48, 32, "", 3, 48, 2, false, "16t 16 "},
-        {45, 21, "", 3, 45, 2, false, "16t 13t 16 5 "},
-        {45, 21, "data.drop_last=true", 2, 32, 2, false, "16t 16 5 "},
-        {33, 1, "", 2, 32, 1, true, "16t 16 1 "},
-        {33, 1, "data.drop_last=true", 2, 32, 1, false, "16t 16 1 "}, /* as asked to */
-        {5, 3, "", 1, 5, 1, false, "16t 5t 16 3 "},
-        {45, 21, "mode=greedy", 3, 45, 2, false, "16t 13t 16 5 13 "},
-        {45, 29, "mode=greedy", 3, 45, 2, false, "16t 13t 16 13 "}, /* one plan for both */
-        {48, 21, "mode=greedy", 3, 48, 2, false, "16t 16 5 "},
+        {48, 32, "", 3, 48, 2, 0, "16t 16 "},
+        {45, 21, "", 3, 45, 2, 0, "16t 13t 16 5 "},
+        {45, 21, "data.drop_last=true", 2, 32, 2, 13, "16t 16 5 "},
+        {33, 1, "", 2, 32, 1, 1, "16t 16 1 "},
+        {33, 1, "data.drop_last=true", 2, 32, 1, 1, "16t 16 1 "}, /* as asked to */
+        {5, 3, "", 1, 5, 1, 0, "16t 5t 16 3 "},
+        {45, 21, "mode=greedy", 3, 45, 2, 0, "16t 13t 16 5 13 "},
+        {45, 29, "mode=greedy", 3, 45, 2, 0, "16t 13t 16 13 "}, /* one plan for both */
+        {48, 21, "mode=greedy", 3, 48, 2, 0, "16t 16 5 "},
+        /* steps of whole batches in every column; the last test step may leave some idle */
+        {48, 32, "replicas=3", 1, 48, 1, 0, "16t 16 "},
+        {90, 40, "replicas=2", 2, 64, 2, 26, "16t 16 8 "},
+        {90, 65, "replicas=2;mode=async", 2, 64, 3, 26, "16t 16 1 "},
     };
 
     for (size_t i = 0; i < ADN_COUNT(cases); i++) {
@@ -266,14 +269,16 @@ START_TEST(short_batches_have_plans_and_one_sample_is_left_out)
             snprintf(text + strlen(text), sizeof(text) - strlen(text), "%d%s ", p.plan.batches[k].n,
                      p.plan.batches[k].is_training ? "t" : "");
         ck_assert_str_eq(text, cases[i].batches);
-        ck_assert_int_eq(p.plan.epoch_batches, cases[i].epoch_batches);
+        ck_assert_int_eq(p.plan.epoch_steps, cases[i].epoch_steps);
         ck_assert_int_eq(p.plan.epoch_samples, cases[i].epoch_samples);
-        ck_assert_int_eq(p.plan.test_batches, cases[i].test_batches);
-        ck_assert(p.plan.leaves_one_out == cases[i].leaves_one_out);
+        ck_assert_int_eq(p.plan.test_steps, cases[i].test_steps);
+        ck_assert_int_eq(p.plan.left_out, cases[i].left_out);
         clear(&p);
     }
     check_refused(12, "data.drop_last=true", ADN_BADCONF, "no batch to learn from");
     check_refused(1, "", ADN_BADCONF, "no batch to learn from");
+    check_refused(47, "replicas=3", ADN_BADCONF,
+                  "16 in each of 3 replicas, and the set has 47 samples: no batch to learn from");
 }
 END_TEST
 
@@ -301,21 +306,20 @@ START_TEST(edges_carry_pixels_to_the_first_block_and_then_what_is_emitted)
 {
     planned p;
     plan_it(&p, 32, 8, "model.cuts=[1,3]");
-    adn_device *dev = (adn_device *)&p;
     static const adn_shape shapes[] = {{16, 8, 8, 3}, {16, 4, 4, 4}, {16, 4, 4, 6}};
 
     for (int j = 0; j < 3; j++) { /* the pool that opens unit 2 is run by block 0 */
-        adn_edge_conf e = adn_plan_edge(&p.plan, dev, j);
+        adn_edge_conf e = adn_plan_edge(&p.plan, j);
         ck_assert_mem_eq(&e.shape, &shapes[j], sizeof(shapes[j]));
         ck_assert_int_eq(e.type, j == 0 ? ADN_U8 : ADN_F32);
         ck_assert_int_eq(e.n_slot[ADN_LANE_TRAIN],
                          j == 0 ? 2 : 5); /* the loader runs ahead itself */
         ck_assert_int_eq(e.n_slot[ADN_LANE_TEST], 2);
-        ck_assert_ptr_eq(e.dev, dev);
+        ck_assert_int_eq(e.n_column, 1);
     }
     clear(&p);
     plan_it(&p, 32, 8, "edge.slots=1");
-    ck_assert_int_eq(adn_plan_edge(&p.plan, dev, 0).n_slot[ADN_LANE_TEST], 1);
+    ck_assert_int_eq(adn_plan_edge(&p.plan, 0).n_slot[ADN_LANE_TEST], 1);
     clear(&p);
 }
 END_TEST

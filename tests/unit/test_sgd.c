@@ -98,7 +98,7 @@ static void check_decay(const char *no_decay, bool bias_decays, bool scale_decay
     tiny_data(&data, 8, 4, 8, 8, 3, 4);
     tiny_open(&t, conf, &data, &(tiny_options){0});
     for (int j = 0; j < t.plan.n_block; j++) {
-        adn_net *net = adn_stage_net(adn_run_stage(t.run, j));
+        adn_net *net = adn_stage_net(adn_run_stage(t.run, j), 0);
         size_t n_decay;
         adn_net_n_param(net, &n_decay);
         for (int i = 0; i < adn_net_n_tensor(net); i++) {

@@ -76,6 +76,20 @@ adn_status adn_widen_plan(adn_cpu_op *op);
 /* cpu.c: plans op by the first of the ways that takes it, on the worker. */
 adn_status adn_cpu_choose(const adn_cpu_way *const *ways, adn_cpu_op *op) ADN_MUST_USE;
 
+/* cpu_group.c. Elements from `first` to before `end` of arrays that become their mean. */
+typedef struct adn_cpu_mean {
+    void *arrays[ADN_MAX_REPLICAS];
+    int n;
+    adn_type type;
+    size_t first, end;
+} adn_cpu_mean;
+void adn_cpu_mean_run(const adn_cpu_mean *m); /* on the worker, with its team */
+adn_status adn_cpu_group_create(adn_queue *const *queues, int n, adn_group **out);
+void adn_cpu_group_destroy(adn_group *g);
+adn_status adn_cpu_group_mean(adn_group *g, adn_event *const *ready, void *const *arrays,
+                              adn_type type, size_t count);
+adn_status adn_cpu_group_join(adn_group *g);
+
 /* queue.c. Commands are copied in; a full queue makes the host wait. */
 adn_status adn_cpu_queue_create(adn_device *dev, const adn_queue_conf *conf, adn_queue **out);
 void adn_cpu_queue_destroy(adn_queue *q);
@@ -84,6 +98,7 @@ adn_status adn_cpu_queue_profile(adn_queue *q, adn_profile *out);
 adn_status adn_cpu_queue_run(adn_cpu_op *op, const adn_op_args *args);
 adn_status adn_cpu_queue_copy(adn_queue *q, void *dst, const void *src, size_t bytes);
 adn_status adn_cpu_queue_fill(adn_queue *q, void *dst, int byte, size_t bytes);
+adn_status adn_cpu_queue_mean(adn_queue *q, const adn_cpu_mean *m);
 double
 adn_cpu_work_s(int n_thread); /* on the worker: seconds of work of a team of that size so far */
 adn_status adn_cpu_queue_rates(adn_queue *q, adn_rates *out); /* cpu_rates.c */

@@ -108,6 +108,14 @@ adn_status adn_cpu_queue_fill(adn_queue *q, void *dst, int byte, size_t bytes)
     return ADN_OK;
 }
 
+adn_status adn_cpu_queue_mean(adn_queue *q, const adn_cpu_mean *m)
+{
+    cmd c = {.kind = CMD_MEAN};
+    c.u.mean = *m;
+    push((cpu_queue *)q, &c);
+    return ADN_OK;
+}
+
 adn_status adn_cpu_queue_call(adn_queue *base, adn_status (*fn)(void *user), void *user)
 {
     cpu_queue *q = (cpu_queue *)base;

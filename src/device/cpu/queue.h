@@ -30,6 +30,7 @@ typedef enum cmd_kind {
     CMD_COPY,
     CMD_FILL,
     CMD_CALL,
+    CMD_MEAN,
     CMD_RECORD,
     CMD_WAIT,
     CMD_QUIT
@@ -59,6 +60,7 @@ typedef struct cmd {
             void *user;
             adn_status *result;
         } call;
+        adn_cpu_mean mean;
         struct {
             cpu_event *e;
             uint32_t target;

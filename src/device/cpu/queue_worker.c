@@ -117,6 +117,9 @@ static void obey(cpu_queue *q, const cmd *c)
     case CMD_FILL:
         if (is_sound) run_copy(q, c);
         break;
+    case CMD_MEAN:
+        if (is_sound) adn_cpu_mean_run(&c->u.mean);
+        break;
     case CMD_CALL:
         *c->u.call.result = c->u.call.fn(c->u.call.user);
         break;

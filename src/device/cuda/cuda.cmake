@@ -60,6 +60,6 @@ target_include_directories(adn_kernels PUBLIC kernels)
 target_include_directories(adn_kernels SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
 target_link_libraries(adn_kernels PUBLIC CUDA::cudart)
 
-adn_library(cuda device/cuda adn_device adn_kernels CUDA::cublas ${CUDNN_LIBRARY})
-target_include_directories(adn_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE})
+adn_library(cuda device/cuda adn_device adn_kernels CUDA::cublas ${CUDNN_LIBRARY} ${CMAKE_DL_LIBS})
+target_include_directories(adn_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE} ${NCCL_INCLUDE})
 set(ADN_HAS_CUDA ON)
