@@ -41,8 +41,8 @@ typedef struct adn_source { /* the loader as a producer: batches, test passes an
     int64_t saved_step;    /* the last marker's, or the checkpoint's that was loaded */
     bool was_stopped;
     bool has_told_test, has_told_save; /* that some are left out */
-    double before_s; /* trained before this process, of a run that ends by time */
-    double began_s;  /* the clock when training began, those seconds taken off */
+    double before_s;                   /* trained before this process, of a run that ends by time */
+    double began_s;                    /* the clock when training began, those seconds taken off */
 } adn_source;
 
 typedef struct adn_worker { /* a stage's hand */
