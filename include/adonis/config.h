@@ -129,8 +129,18 @@ typedef enum adn_when_full {
     ADN_FULL_DROP_OLDEST /* drops the oldest, read or not: never waits. Not with fifo */
 } adn_when_full;
 
+/* Where an edge's slots lie. On a GPU batches are carried from and to the other two by copies
+ * beside its work; on the cpu they are computed from where they lie, and there is no difference to
+ * pinned. */
+typedef enum adn_edge_place {
+    ADN_EDGE_DEVICE,
+    ADN_EDGE_PINNED, /* the host's memory */
+    ADN_EDGE_FILE    /* without a name, in the folder of runs: gone with the process */
+} adn_edge_place;
+
 typedef struct adn_buffer_conf { /* the replay buffer of an edge */
     int slots;                   /* batches it holds */
+    adn_edge_place place;
     adn_replay_policy policy;
     adn_when_full when_full;
     int max_reuse;   /* reads of a batch in all; 0: no limit */

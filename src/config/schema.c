@@ -47,6 +47,9 @@
           ASYNC_ONLY("priority-lifo", ADN_REPLAY_PRIORITY_LIFO),                                   \
           ASYNC_ONLY("priority-lifo-paper", ADN_REPLAY_PRIORITY_LIFO_PAPER),                       \
           ASYNC_ONLY("uniform", ADN_REPLAY_UNIFORM))
+#define PLACES                                                                                     \
+    WORDS(NOW("device", ADN_EDGE_DEVICE), NOW("pinned", ADN_EDGE_PINNED),                          \
+          NOW("file", ADN_EDGE_FILE))
 #define WHEN_FULL                                                                                  \
     WORDS(NOW("auto", 0), NOW("block", ADN_FULL_BLOCK),                                            \
           ASYNC_ONLY("drop_oldest", ADN_FULL_DROP_OLDEST))
@@ -178,8 +181,8 @@ const adn_key adn_schema[] = {
      WORDS(NOW("every", false), NOW("fresh", true)), .modes = ADN_IN_ASYNC,
      .help = "whether the producer emits re-read batches too"},
     {"edge.link", ADN_KEY_LATER, "auto", .modes = ADN_IN_BLOCKS, .help = "auto | copy | nccl"},
-    {"edge.place", ADN_KEY_LATER, "device", .modes = ADN_IN_BLOCKS,
-     .help = "of the slots: device | pinned | file"},
+    {"edge.place", ADN_KEY_WORD, "device", AT(edge.place), PLACES, .modes = ADN_IN_BLOCKS,
+     .help = "of the slots: the GPU's memory, the host's, or a file in the folder of runs"},
     {"edge.codec", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS, .help = "how a slot is stored"},
     {"edge.codec.kind", ADN_KEY_LATER, "none", .modes = ADN_IN_BLOCKS,
      .help = "none | bf16 | fp16 | int8 | int4 | pq"},
@@ -212,6 +215,8 @@ const adn_key adn_schema[] = {
      .is_quiet = true, .help = "as in edge"},
     {"blocks[].edge.when_full", ADN_KEY_WORD, BLOCK(edge.when_full), WHEN_FULL,
      .modes = ADN_IN_BLOCKS, .is_quiet = true, .help = "as in edge"},
+    {"blocks[].edge.place", ADN_KEY_WORD, BLOCK(edge.place), PLACES, .modes = ADN_IN_BLOCKS,
+     .is_quiet = true, .help = "as in edge"},
     {"blocks[].edge.max_reuse", ADN_KEY_INT, BLOCK(edge.max_reuse), FROM(1, 1e9),
      WORDS(NOW("inf", 0)), .modes = ADN_IN_ASYNC, .is_quiet = true, .help = "as in edge"},
     {"blocks[].edge.max_age", ADN_KEY_INT, BLOCK(edge.max_age), FROM(1, 1e9), WORDS(NOW("inf", 0)),

@@ -234,6 +234,7 @@ typedef struct adn_rates {
  * other calls. Several threads may wait for one event and ask it at once. */
 typedef struct adn_device_ops {
     const char *name;
+    bool has_own_memory; /* operations reach what alloc gave, nothing of the host's */
     void (*close)(adn_device *dev);
     adn_status (*alloc)(adn_device *dev, size_t bytes, void **out); /* 64-byte aligned, zeroed */
     void (*release)(adn_device *dev, void *p);

@@ -284,6 +284,7 @@ adn_status adn_faulty_open(adn_device *inner, adn_device **out)
     if (f == NULL) return ADN_FAIL(ADN_NOMEM, "faulty: no memory for the device");
     f->table = faulty_ops;
     f->table.name = inner->ops->name;
+    f->table.has_own_memory = inner->ops->has_own_memory;
     f->base.ops = &f->table;
     f->inner = inner;
     *out = &f->base;

@@ -28,7 +28,7 @@
 typedef enum adn_lane { ADN_LANE_TRAIN, ADN_LANE_TEST, ADN_N_LANE } adn_lane;
 
 typedef struct adn_slot {
-    void *x;           /* device memory [n, h, w, c], as the edge says */
+    void *x;           /* [n, h, w, c], where and as the edge says */
     adn_label *labels; /* device memory [n] */
     uint32_t *samples; /* host memory [n]: ids in the data set */
     int n_valid;
@@ -58,9 +58,11 @@ typedef struct adn_edge_conf {
     int n_column;                       /* 0: one */
     adn_device *dev[ADN_MAX_REPLICAS];  /* borrowed [n_column]: the consumer's */
     adn_device *from[ADN_MAX_REPLICAS]; /* borrowed: the producer's, of the same kind; NULL: dev */
-    int n_slot[ADN_N_LANE];             /* M; policies that re-read have spares beside */
-    adn_replay_conf replay;             /* of the training lane; zeroed: fifo */
-    adn_shape shape;                    /* of a full slot of one column, n included */
+    adn_edge_place place;               /* of x; labels are always on the device */
+    const char *dir;        /* borrowed while creating: of files; NULL: the current one */
+    int n_slot[ADN_N_LANE]; /* M; policies that re-read have spares beside */
+    adn_replay_conf replay; /* of the training lane; zeroed: fifo */
+    adn_shape shape;        /* of a full slot of one column, n included */
     adn_type type;
     adn_bell *bells[ADN_N_SIDE]; /* borrowed; NULL: that side never sleeps */
     /* Borrowed. NULL: the machine's time, and events say what has ended. Else time is modelled: a

@@ -18,6 +18,9 @@ typedef struct adn_edge_lane {
     adn_replay_slot *states; /* the ring's */
     adn_slot *slots;         /* [n_column][n]: what has a number is the first column's part */
     int n, n_made;
+    adn_edge_place place;
+    void *file; /* where all slots' x lie, if place is a file */
+    size_t file_bytes;
     adn_ages ages;
     adn_edge_wait waits[ADN_N_SIDE];
     int64_t released, lost, bytes;

@@ -106,10 +106,9 @@ adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q)
 double adn_plan_predict(const adn_plan *p, int n_core, int *slowest);
 /* Edge j leads into block j. Its devices are the caller's to set; of so many columns. */
 adn_edge_conf adn_plan_edge(const adn_plan *p, int edge);
-/* Refuses edges whose slots do not fit into what is free on this one of the devices
- * (devs[n_column][n_block]), before they are made: the system would give the memory and kill the
- * process that fills it. */
-adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs, adn_device *dev) ADN_MUST_USE;
+/* fits.c. Refuses edges whose slots do not fit into what is free where they lie
+ * (devs[n_column][n_block]). */
+adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs) ADN_MUST_USE;
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
                                 int64_t step);
 

@@ -1,4 +1,5 @@
 /* From a config and a data set's sizes to blocks, edges, batches and teams. */
+#include "core/file.h"
 #include "pipeline/pipeline.h"
 
 #include <math.h>
@@ -62,6 +63,7 @@ static adn_status plan_blocks(adn_plan *p, const adn_dataset_pair *data)
         ADN_TRY(st, adn_net_spec_emits(&b->spec, &b->emits), done);
         b->emits.n = p->batch;
         b->edge = conf->n_block > 0 && conf->blocks[j].has_edge ? conf->blocks[j].edge : conf->edge;
+        if (j == 0) b->edge.place = ADN_EDGE_DEVICE; /* the loader's */
         b->slow = 1;
     }
 done:
@@ -235,6 +237,8 @@ adn_edge_conf adn_plan_edge(const adn_plan *p, int edge)
     int n = edge == 0 ? ADN_MIN(b->slots, LOADER_SLOTS) : b->slots;
 
     c.n_column = p->n_column;
+    c.place = b->place;
+    c.dir = adn_path_exists(p->conf->runs) ? p->conf->runs : NULL;
     c.n_slot[ADN_LANE_TRAIN] = n;
     c.n_slot[ADN_LANE_TEST] = ADN_MIN(n, 2);
     if (edge > 0)
@@ -246,37 +250,6 @@ adn_edge_conf adn_plan_edge(const adn_plan *p, int edge)
                                      .edge = (uint64_t)edge,
                                      .on_the_way = on_the_way(p, edge)};
     return c;
-}
-
-/* In one column. */
-static double edge_bytes(const adn_plan *p, int edge)
-{
-    adn_edge_conf c = adn_plan_edge(p, edge);
-    double n = 0;
-    for (adn_lane lane = 0; lane < ADN_N_LANE; lane++) n += adn_edge_n_slot(&c, lane);
-    return n * (double)adn_edge_slot_bytes(&c);
-}
-
-adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs, adn_device *dev)
-{
-    const double mib = 1 << 20;
-    double sum = 0, free_bytes = (double)dev->ops->memory_free(dev);
-    int largest = -1, column = 0;
-
-    for (int i = 0; i < p->n_column * p->n_block; i++) {
-        int j = i % p->n_block;
-        if (devs[i] != dev) continue;
-        sum += edge_bytes(p, j);
-        if (largest >= 0 && edge_bytes(p, j) <= edge_bytes(p, largest)) continue;
-        largest = j;
-        column = i / p->n_block;
-    }
-    if (sum <= free_bytes) return ADN_OK;
-    return ADN_FAIL(ADN_NOMEM,
-                    "%s: the edges' slots need %.0f MiB and %.0f MiB are free on %s; the edge into "
-                    "block %d alone needs %.0f MiB: lower edge.slots or data.batch",
-                    adn_config_place(p->conf, "edge.slots"), sum / mib, free_bytes / mib,
-                    adn_plan_device(p, column, largest).s, largest, edge_bytes(p, largest) / mib);
 }
 
 int adn_plan_gpu(const adn_plan *p, int column, int block)

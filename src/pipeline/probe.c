@@ -73,10 +73,12 @@ static adn_status create_edges(probe *p)
     adn_status st;
 
     for (adn_lane k = 0; k < ADN_N_LANE; k++) {
-        p->edge_bytes += (double)adn_edge_slot_bytes(&in) * adn_edge_n_slot(&in, k);
+        if (in.place == ADN_EDGE_DEVICE)
+            p->edge_bytes += (double)adn_edge_slot_bytes(&in) * adn_edge_n_slot(&in, k);
         in.n_slot[k] = 1;
     }
     in.replay = (adn_replay_conf){0};
+    in.place = ADN_EDGE_DEVICE; /* the step is timed, not what brings it its batch */
     in.n_column = 1;
     in.dev[0] = p->dev;
     ADN_TRY(st, adn_edge_create(&in, &p->in), done);
@@ -84,6 +86,7 @@ static adn_status create_edges(probe *p)
     adn_edge_conf out = adn_plan_edge(e, p->to + 1);
     for (adn_lane k = 0; k < ADN_N_LANE; k++) out.n_slot[k] = 1;
     out.replay = (adn_replay_conf){0};
+    out.place = ADN_EDGE_DEVICE;
     out.n_column = 1;
     out.dev[0] = p->dev;
     st = adn_edge_create(&out, &p->out);

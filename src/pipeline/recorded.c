@@ -55,7 +55,7 @@ static adn_status replay_stage(adn_run *r, const adn_order_step *step)
         if (out == NULL) return no_such(step, "behind it", step->out_slot);
         ADN_TRY(st, wait_for_readers(adn_stage_out_queues(r->stages[j]), out), done);
     }
-    ADN_TRY(st, wait_for_writers(adn_stage_queues(r->stages[j]), in), done);
+    ADN_TRY(st, wait_for_writers(adn_stage_in_queues(r->stages[j]), in), done);
     st = adn_stage_step(r->stages[j], in, out, (adn_stage_act)step->act);
 done:
     return st;

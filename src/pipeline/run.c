@@ -10,6 +10,12 @@ adn_device *adn_run_dev(const adn_run *r, int column, int block)
     return r->devs[column * r->plan->n_block + block];
 }
 
+/* The slots of edge j are not in the memory of block j's device. */
+static bool is_elsewhere(const adn_run *r, int j)
+{
+    return r->devs[j]->ops->has_own_memory && r->plan->blocks[j].edge.place != ADN_EDGE_DEVICE;
+}
+
 static adn_status create_stage(adn_run *r, int j)
 {
     const adn_plan *p = r->plan;
@@ -19,7 +25,9 @@ static adn_status create_stage(adn_run *r, int j)
                         .n_copy = p->n_column,
                         .queue = p->blocks[j].queue,
                         .shared = r->queue,
-                        .emits_across = j + 1 < p->n_block && r->devs[j + 1] != r->devs[j],
+                        .takes_across = is_elsewhere(r, j),
+                        .emits_across = j + 1 < p->n_block &&
+                                        (r->devs[j + 1] != r->devs[j] || is_elsewhere(r, j + 1)),
                         .bucket_bytes = r->conf.bucket_bytes,
                         .type = p->type,
                         .n_batches = p->n_batches,
@@ -77,7 +85,7 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
     }
     for (int i = 0; i < n_dev; i++) r->devs[i] = conf->devs != NULL ? conf->devs[i] : conf->dev;
     r->conf.devs = NULL; /* the caller's */
-    for (int i = 0; i < n_dev; i++) ADN_TRY(st, adn_plan_fits(r->plan, r->devs, r->devs[i]), fail);
+    ADN_TRY(st, adn_plan_fits(r->plan, r->devs), fail);
     for (int j = 0; j < n; j++) {
         r->workers[j] = (adn_worker){.run = r, .block = j, .seen_s = NAN};
         adn_bell_init(&r->workers[j].bell);

@@ -177,6 +177,7 @@ static void put_edge(adn_json *j, const adn_plan *p, int e)
     adn_json_int(j, "test_slots", c.n_slot[ADN_LANE_TEST]);
     adn_json_int(j, "slot_bytes", (int64_t)adn_edge_slot_bytes(&c));
     adn_json_int(j, "bytes", (int64_t)edge_bytes(&c));
+    adn_json_string(j, "place", adn_config_word("edge.place", (int)c.place));
     adn_json_string(j, "policy", policy_of(&c));
     adn_json_string(j, "when_full", when_full_of(&c));
     put_limit(j, "max_reuse", max_reuse_of(&c));
@@ -257,17 +258,18 @@ static cell limit(int64_t n)
 static void edges_table(adn_text *t, const adn_plan *p, size_t *total)
 {
     adn_text_line(t, "\nedge   slot          MiB/slot  slots  spare  test  policy               "
-                     "when_full    max_reuse  max_age  codec      MiB\n");
+                     "when_full    max_reuse  max_age  codec  place       MiB\n");
     for (int e = 0; e < p->n_block; e++) {
         adn_edge_conf c = adn_plan_edge(p, e);
         char shape[40];
         size_t all = edge_bytes(&c);
         snprintf(shape, sizeof(shape), "%dx%dx%dx%d", c.shape.n, c.shape.h, c.shape.w, c.shape.c);
-        adn_text_line(t, "%-5d  %-13s %8.2f  %5d  %5d  %4d  %-19s  %-11s  %9s  %7s  none  %7.1f\n",
-                      e, shape, mib(adn_edge_slot_bytes(&c)), c.n_slot[ADN_LANE_TRAIN], n_spare(&c),
-                      c.n_slot[ADN_LANE_TEST], policy_of(&c), when_full_of(&c),
-                      limit(max_reuse_of(&c)).s, limit(c.replay.max_age).s, mib(all));
-        *total += all;
+        adn_text_line(
+            t, "%-5d  %-13s %8.2f  %5d  %5d  %4d  %-19s  %-11s  %9s  %7s  none   %-6s  %7.1f\n", e,
+            shape, mib(adn_edge_slot_bytes(&c)), c.n_slot[ADN_LANE_TRAIN], n_spare(&c),
+            c.n_slot[ADN_LANE_TEST], policy_of(&c), when_full_of(&c), limit(max_reuse_of(&c)).s,
+            limit(c.replay.max_age).s, adn_config_word("edge.place", (int)c.place), mib(all));
+        if (c.place != ADN_EDGE_FILE) *total += all;
     }
 }
 

@@ -37,6 +37,11 @@ static adn_queue *const *queues_of(const adn_worker *w)
     return adn_stage_queues(stage_of(w));
 }
 
+static adn_queue *const *in_queues_of(const adn_worker *w)
+{
+    return adn_stage_in_queues(stage_of(w));
+}
+
 static adn_queue *const *out_queues_of(const adn_worker *w)
 {
     return adn_stage_out_queues(stage_of(w));
@@ -73,7 +78,7 @@ adn_status adn_worker_test(adn_worker *w)
     adn_status st = ADN_OK;
 
     if (w->test_in == NULL)
-        ADN_TRY(st, adn_edge_take(in_edge(w), ADN_LANE_TEST, queues_of(w), &w->test_in), done);
+        ADN_TRY(st, adn_edge_take(in_edge(w), ADN_LANE_TEST, in_queues_of(w), &w->test_in), done);
     adn_slot *in = w->test_in;
     bool emits = out_edge(w) != NULL && passes_on(w, in->learner);
     if (emits)
@@ -175,7 +180,7 @@ static adn_status close_worker(adn_worker *w)
 static adn_status serve_rest(adn_worker *w)
 {
     adn_slot *none = NULL;
-    adn_status st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, queues_of(w), &none);
+    adn_status st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, in_queues_of(w), &none);
 
     if (st == ADN_OK) return meet_marker(w);
     if (st != ADN_END) return st;
@@ -241,7 +246,7 @@ adn_status adn_worker_begin(adn_worker *w)
     if (w->has_left || w->n_test_due > 0) return ADN_AGAIN;
     if (w->in == NULL) {
         ADN_TRY(st, await_unread(w), done);
-        st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, queues_of(w), &w->in);
+        st = adn_edge_take(in_edge(w), ADN_LANE_TRAIN, in_queues_of(w), &w->in);
         if (st == ADN_END) return end_of_batches(w);
         if (st == ADN_OK && w->in == NULL) return meet_marker(w);
         if (st != ADN_OK) return st;

@@ -1,4 +1,4 @@
-/* Emitting to another device. */
+/* From and to slots that are not on the stage's device. */
 #include "stage/carry.h"
 
 enum { N_PLACE = 2 };
@@ -10,7 +10,7 @@ struct adn_carry {
     struct place {
         void *x;
         adn_label *labels;
-        adn_event *filled, *free; /* by the stage's queue; by the carry's */
+        adn_event *filled, *free; /* out: by the stage's queue, by the carry's; in: the other way */
     } places[N_PLACE];
     int turn;
 };
@@ -93,4 +93,32 @@ adn_status adn_carry_send(adn_carry *c, adn_queue *q, const adn_slot *in, adn_sl
     st = ops->event_record(c->queue, out->written);
 done:
     return st;
+}
+
+adn_status adn_carry_take(adn_carry *c, adn_queue *q, const adn_slot *in, adn_slot *out)
+{
+    const adn_device_ops *ops = c->dev->ops;
+    struct place *p = &c->places[c->turn];
+    size_t n = (size_t)in->n_valid;
+    adn_status st;
+
+    ADN_TRY(st, ops->event_wait(c->queue, p->free), done);
+    ADN_TRY(st, ops->copy(c->queue, p->x, in->x, n * c->sample_bytes), done);
+    ADN_TRY(st, ops->copy(c->queue, p->labels, in->labels, n * sizeof(*p->labels)), done);
+    ADN_TRY(st, ops->event_record(c->queue, in->read), done);
+    ADN_TRY(st, ops->event_record(c->queue, p->filled), done);
+    ADN_TRY(st, ops->event_wait(q, p->filled), done);
+    *out = *in;
+    out->x = p->x;
+    out->labels = p->labels;
+done:
+    return st;
+}
+
+adn_status adn_carry_done(adn_carry *c, adn_queue *q)
+{
+    struct place *p = &c->places[c->turn];
+
+    c->turn = (c->turn + 1) % N_PLACE;
+    return c->dev->ops->event_record(q, p->free);
 }

@@ -3,16 +3,27 @@
 
 #include "stage/inside.h"
 
-static adn_status create_carry(adn_copy *c, const adn_stage_conf *conf)
+static adn_status create_carry(const adn_copy *c, const adn_stage_conf *conf, adn_shape x,
+                               adn_type type, adn_carry **out)
 {
-    adn_shape emits;
-    adn_queue_conf queue = conf->queue;
-    adn_status st = adn_net_spec_emits(conf->spec, &emits);
+    x.n = 1;
+    return adn_carry_create(c->dev, &conf->queue, adn_shape_count(x) * adn_type_bytes(type),
+                            conf->batches[0].n, out);
+}
 
-    if (st != ADN_OK) return st;
-    emits.n = 1;
-    return adn_carry_create(c->dev, &queue, adn_shape_count(emits) * adn_type_bytes(conf->type),
-                            conf->batches[0].n, &c->carry);
+static adn_status create_carries(adn_copy *c, const adn_stage_conf *conf)
+{
+    const adn_net_spec *spec = conf->spec;
+    adn_type type = spec->input_is_u8 ? ADN_U8 : conf->type;
+    adn_shape emits;
+    adn_status st = ADN_OK;
+
+    if (conf->takes_across) ADN_TRY(st, create_carry(c, conf, spec->input, type, &c->in), done);
+    if (!conf->emits_across) goto done;
+    ADN_TRY(st, adn_net_spec_emits(spec, &emits), done);
+    st = create_carry(c, conf, emits, conf->type, &c->out);
+done:
+    return st;
 }
 
 static adn_status create_net(adn_copy *c, adn_queue *q, const adn_stage_conf *conf)
@@ -79,7 +90,7 @@ adn_status adn_copy_create(const adn_stage_conf *conf, int column, adn_copy *c)
         ADN_TRY(st, dev->ops->queue_create(dev, &conf->queue, &c->own_queue), done);
     c->queue = conf->shared != NULL ? conf->shared : c->own_queue;
     ADN_TRY(st, create_net(c, c->queue, conf), done);
-    if (conf->emits_across) ADN_TRY(st, create_carry(c, conf), done);
+    ADN_TRY(st, create_carries(c, conf), done);
     ADN_TRY(st, create_results(c), done);
     if (conf->n_copy > 1) st = create_ready(c);
 done:
@@ -90,7 +101,8 @@ void adn_copy_clear(adn_copy *c)
 {
     if (c->dev == NULL) return;
     const adn_device_ops *ops = c->dev->ops;
-    adn_carry_destroy(c->carry);
+    adn_carry_destroy(c->in);
+    adn_carry_destroy(c->out);
     for (int i = 0; c->ready != NULL && i < adn_net_n_bucket(c->net); i++)
         ops->event_destroy(c->ready[i]);
     adn_free(c->ready);

@@ -46,7 +46,7 @@ typedef struct adn_pending { /* an enqueued step */
 typedef struct adn_copy {
     adn_device *dev;
     adn_queue *queue, *own_queue; /* own_queue NULL: it is shared */
-    adn_carry *carry;             /* NULL: slots that it emits into are on its own device */
+    adn_carry *in, *out;          /* NULL: slots that it takes, emits into, are on its own device */
     adn_net *net;
     adn_optim *optim;
     adn_event **ready;        /* [n_bucket] of the net: gradients stand; NULL: it is alone */
@@ -64,7 +64,8 @@ struct adn_stage {
     adn_copy copies[ADN_MAX_REPLICAS];
     int n_copy;
     adn_group *group; /* of the copies' queues; NULL: there is one */
-    adn_queue *queues[ADN_MAX_REPLICAS], *out_queues[ADN_MAX_REPLICAS];
+    adn_queue *queues[ADN_MAX_REPLICAS];
+    adn_queue *in_queues[ADN_MAX_REPLICAS], *out_queues[ADN_MAX_REPLICAS];
     const adn_optim_conf *optim_conf;
     adn_duration until;
     int64_t epoch_samples;

@@ -38,7 +38,8 @@ adn_status adn_stage_create(const adn_stage_conf *conf, adn_stage **out)
             goto fail;
         }
         s->queues[s->n_copy] = c->queue;
-        s->out_queues[s->n_copy] = c->carry != NULL ? adn_carry_queue(c->carry) : c->queue;
+        s->in_queues[s->n_copy] = c->in != NULL ? adn_carry_queue(c->in) : c->queue;
+        s->out_queues[s->n_copy] = c->out != NULL ? adn_carry_queue(c->out) : c->queue;
     }
     if (s->n_copy > 1)
         ADN_TRY(st, conf->devs[0]->ops->group_create(s->queues, s->n_copy, &s->group), fail);
@@ -120,7 +121,7 @@ static adn_status send(adn_copy *c, const adn_slot *in, adn_slot *out)
     const adn_device_ops *ops = c->dev->ops;
 
     memcpy(out->samples, in->samples, (size_t)in->n_valid * sizeof(*in->samples));
-    if (c->carry != NULL) return adn_carry_send(c->carry, c->queue, in, out);
+    if (c->out != NULL) return adn_carry_send(c->out, c->queue, in, out);
     adn_status st =
         ops->copy(c->queue, out->labels, in->labels, (size_t)in->n_valid * sizeof(*in->labels));
     return st == ADN_OK ? ops->event_record(c->queue, out->written) : st;
@@ -166,8 +167,8 @@ static void advance_clock(adn_stage *s, int64_t source_step, int n, adn_pending 
 }
 
 /* A copy's step but for the update: what needs nothing of the others. */
-static adn_status enqueue_copy(adn_stage *s, adn_copy *c, const adn_slot *in, adn_slot *out,
-                               const adn_pending *p, bool moves_stats)
+static adn_status run_copy(adn_stage *s, adn_copy *c, const adn_slot *in, adn_slot *out,
+                           const adn_pending *p, bool moves_stats)
 {
     const adn_device_ops *ops = c->dev->ops;
     adn_status st = ADN_OK;
@@ -181,18 +182,34 @@ static adn_status enqueue_copy(adn_stage *s, adn_copy *c, const adn_slot *in, ad
                      .moves_stats = moves_stats,
                      .ready = c->ready};
 
-    if (out != NULL && c->carry != NULL)
-        ADN_TRY(st, adn_carry_begin(c->carry, c->queue, &io.emit), done);
+    if (out != NULL && c->out != NULL)
+        ADN_TRY(st, adn_carry_begin(c->out, c->queue, &io.emit), done);
     adn_stage_phase(s, "forward");
     ADN_TRY(st, adn_net_fwd(c->net, n, learns, &io), done);
     if (out != NULL) ADN_TRY(st, send(c, in, out), done);
-    if (p->act != ADN_ACT_FORWARD) {
-        adn_stage_phase(s, learns ? "backward" : "loss");
-        ADN_TRY(st, adn_net_learn(c->net, n, learns, &io), done);
-        ADN_TRY(st, ops->download(c->queue, &c->host[at], &c->results[at], sizeof(c->host[at])),
-                done);
+    if (p->act == ADN_ACT_FORWARD) goto done;
+    adn_stage_phase(s, learns ? "backward" : "loss");
+    ADN_TRY(st, adn_net_learn(c->net, n, learns, &io), done);
+    st = ops->download(c->queue, &c->host[at], &c->results[at], sizeof(c->host[at]));
+done:
+    return st;
+}
+
+/* The same, from wherever the batch lies; then it may be overwritten there. */
+static adn_status enqueue_copy(adn_stage *s, adn_copy *c, const adn_slot *in, adn_slot *out,
+                               const adn_pending *p, bool moves_stats)
+{
+    adn_slot taken;
+    adn_status st;
+
+    if (c->in == NULL) {
+        ADN_TRY(st, run_copy(s, c, in, out, p, moves_stats), done);
+        st = c->dev->ops->event_record(c->queue, in->read);
+    } else {
+        ADN_TRY(st, adn_carry_take(c->in, c->queue, in, &taken), done);
+        ADN_TRY(st, run_copy(s, c, &taken, out, p, moves_stats), done);
+        st = adn_carry_done(c->in, c->queue);
     }
-    st = ops->event_record(c->queue, in->read);
 done:
     return st;
 }
@@ -289,6 +306,11 @@ int adn_stage_n_copy(const adn_stage *s)
 adn_queue *const *adn_stage_queues(adn_stage *s)
 {
     return s->queues;
+}
+
+adn_queue *const *adn_stage_in_queues(adn_stage *s)
+{
+    return s->in_queues;
 }
 
 adn_queue *const *adn_stage_out_queues(adn_stage *s)

@@ -25,7 +25,7 @@ typedef struct adn_stage_conf {
     adn_device *devs[ADN_MAX_REPLICAS]; /* borrowed [n_copy], of one kind */
     adn_queue_conf queue;               /* of each copy */
     adn_queue *shared; /* borrowed; of all copies. NULL: queues of their own, as `queue` says */
-    bool emits_across; /* its output goes to another device */
+    bool takes_across, emits_across; /* from, to slots that are not in its devices' own memory */
     adn_type type;
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the full training batch first */
     int n_batches;
@@ -96,6 +96,7 @@ adn_net *adn_stage_net(adn_stage *s, int copy);
 void *adn_stage_momenta(adn_stage *s, int copy);
 int adn_stage_n_copy(const adn_stage *s);
 adn_queue *const *adn_stage_queues(adn_stage *s);     /* [n_copy] */
+adn_queue *const *adn_stage_in_queues(adn_stage *s);  /* which read the slots that it takes */
 adn_queue *const *adn_stage_out_queues(adn_stage *s); /* which write the slots that it emits into */
 /* Calls fn for each operation of a copy's step of the full batch, in its order: the net's, then the
  * updates of "weights" and, where they are apart, of "weights, no decay". */

@@ -1,5 +1,5 @@
-/* What a mutant is tried on: three blocks, one slot an edge, a few steps with delays; then the same
- * with two replicas. */
+/* What a mutant is tried on: three blocks, one slot an edge, a few steps with delays; the same with
+ * two replicas, and with slots that GPUs reach by copies. */
 #include "suite.h"
 #include "tiny.h"
 
@@ -31,6 +31,7 @@ int main(void)
     tiny_data(&data, 64, 16, 8, 8, 3, 4);
     adn_status st = train(&data, "");
     if (st == ADN_OK) st = train(&data, "replicas=2");
+    if (st == ADN_OK) st = train(&data, "edge.place=pinned");
     tiny_data_clear(&data);
     return st == ADN_OK ? 0 : 1;
 }

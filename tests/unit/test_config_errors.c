@@ -240,7 +240,6 @@ START_TEST(keys_and_values_of_later_issues_are_refused_by_name)
         {"version: 1\nmodel: {name: vgg13}\n", "'model.name: vgg13' is not yet"},
         {"version: 1\naux: {kind: auglocal}\n", "'aux.kind: auglocal' is not yet"},
         {"version: 1\nedge: {link: nccl}\n", "'edge.link: nccl' is not yet"},
-        {"version: 1\nedge: {place: pinned}\n", "'edge.place: pinned' is not yet"},
         {"version: 1\nedge: {codec: {kind: pq}}\n", "'edge.codec.kind: pq' is not yet"},
         {"version: 1\nedge: {codec: {dim: 8}}\n",
          "exp.yaml:2:16: error: 'edge.codec.dim: 8' is not yet"},

@@ -143,6 +143,7 @@ done:
 
 static const adn_device_ops cuda_ops = {
     .name = "cuda",
+    .has_own_memory = true,
     .close = cuda_close,
     .alloc = cuda_alloc,
     .release = cuda_release,
