@@ -4,6 +4,7 @@
 
 #include "device.h"
 #include "error.h"
+#include "fault.h"
 #include "memory.h"
 #include "registration.h"
 #include "streams.h"
@@ -67,6 +68,7 @@ using namespace lab;
 LAB_API cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t n_bytes, cudaMemcpyKind kind,
                                     cudaStream_t handle)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     Stream *stream = find_stream(handle, "cudaMemcpyAsync");
     if (stream == nullptr) return cudaPeekAtLastError();
     cudaError_t code = check_copy("cudaMemcpyAsync", dst, n_bytes, src, n_bytes, kind);
@@ -144,6 +146,7 @@ LAB_API cudaError_t cudaGetSymbolAddress(void **address, const void *symbol)
 
 LAB_API cudaError_t cudaMemsetAsync(void *dst, int value, size_t n_bytes, cudaStream_t handle)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     Stream *stream = find_stream(handle, "cudaMemsetAsync");
     if (stream == nullptr) return cudaPeekAtLastError();
     cudaError_t code = check_side("cudaMemsetAsync", "destination", dst, n_bytes, true);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "error.h"
+#include "fault.h"
 
 namespace lab
 {
@@ -59,6 +60,7 @@ LAB_API cudaError_t cudaGetDeviceCount(int *n)
 
 LAB_API cudaError_t cudaSetDevice(int device)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     if (!is_device(device)) return no_such_device(device);
     chosen_device = device;
     return cudaSuccess;

@@ -1,6 +1,7 @@
 // Events: each holds the ticket of its latest record.
 #include "device.h"
 #include "error.h"
+#include "fault.h"
 #include "streams.h"
 
 namespace lab
@@ -36,6 +37,7 @@ using namespace lab;
 
 LAB_API cudaError_t cudaEventCreateWithFlags(cudaEvent_t *handle, unsigned flags)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     Event *event = new Event{current_device(), (flags & cudaEventDisableTiming) == 0, {}, nullptr};
     *handle = reinterpret_cast<cudaEvent_t>(event);
     return cudaSuccess;
@@ -56,6 +58,7 @@ LAB_API cudaError_t cudaEventDestroy(cudaEvent_t handle)
 
 LAB_API cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t stream_handle)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     Event *event = from_handle(handle, "cudaEventRecord");
     if (event == nullptr) return cudaErrorInvalidResourceHandle;
     Stream *stream = find_stream(stream_handle, "cudaEventRecord");
@@ -77,6 +80,7 @@ LAB_API cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t stream_hand
 // An event that was never recorded holds nothing up: as in CUDA.
 LAB_API cudaError_t cudaStreamWaitEvent(cudaStream_t stream_handle, cudaEvent_t handle, unsigned)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     Event *event = from_handle(handle, "cudaStreamWaitEvent");
     if (event == nullptr) return cudaErrorInvalidResourceHandle;
     Stream *stream = find_stream(stream_handle, "cudaStreamWaitEvent");
@@ -92,6 +96,7 @@ LAB_API cudaError_t cudaEventSynchronize(cudaEvent_t handle)
     if (event == nullptr) return cudaErrorInvalidResourceHandle;
     TicketRef ticket = latest_of(*event);
     if (ticket) ticket->wait();
+    LAB_MAY_FAIL(cudaErrorUnknown);
     return cudaSuccess;
 }
 

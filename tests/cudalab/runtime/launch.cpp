@@ -7,6 +7,7 @@
 
 #include "device.h"
 #include "error.h"
+#include "fault.h"
 #include "fake.h"
 #include "ptxi.h"
 #include "registration.h"
@@ -146,6 +147,7 @@ LAB_API cudaError_t __cudaGetKernel(void **kernel, const void *stub)
 LAB_API cudaError_t __cudaLaunchKernel(void *kernel, dim3 grid, dim3 block, void **args,
                                        size_t shared_bytes, cudaStream_t stream)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     return launch_kernel(static_cast<const Kernel *>(kernel), grid, block, args, shared_bytes,
                          stream);
 }
@@ -153,5 +155,6 @@ LAB_API cudaError_t __cudaLaunchKernel(void *kernel, dim3 grid, dim3 block, void
 LAB_API cudaError_t cudaLaunchKernel(const void *stub, dim3 grid, dim3 block, void **args,
                                      size_t shared_bytes, cudaStream_t stream)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     return launch_kernel(find_kernel(stub), grid, block, args, shared_bytes, stream);
 }

@@ -7,6 +7,7 @@
 
 #include "device.h"
 #include "error.h"
+#include "fault.h"
 #include "streams.h"
 
 namespace lab
@@ -108,6 +109,7 @@ using namespace lab;
 
 LAB_API cudaError_t cudaMalloc(void **p, size_t n_bytes)
 {
+    LAB_MAY_FAIL(cudaErrorMemoryAllocation);
     return allocate(p, n_bytes, current_device(), FAKE_DEVICE);
 }
 
@@ -118,6 +120,7 @@ LAB_API cudaError_t cudaMallocManaged(void **p, size_t n_bytes, unsigned)
 
 LAB_API cudaError_t cudaMallocHost(void **p, size_t n_bytes)
 {
+    LAB_MAY_FAIL(cudaErrorMemoryAllocation);
     return allocate(p, n_bytes, -1, FAKE_PINNED);
 }
 

@@ -8,6 +8,7 @@
 
 #include "device.h"
 #include "error.h"
+#include "fault.h"
 
 namespace lab
 {
@@ -106,6 +107,7 @@ using namespace lab;
 
 LAB_API cudaError_t cudaStreamCreateWithFlags(cudaStream_t *handle, unsigned flags)
 {
+    LAB_MAY_FAIL(cudaErrorUnknown);
     if ((flags & ~static_cast<unsigned>(cudaStreamNonBlocking)) != 0)
         return fail(cudaErrorInvalidValue, "cudaStreamCreateWithFlags: flags %#x", flags);
     if (n_device() == 0) return fail(cudaErrorNoDevice, "a stream, but there is no device");
@@ -152,6 +154,7 @@ LAB_API cudaError_t cudaStreamSynchronize(cudaStream_t handle)
     Stream *stream = find_stream(handle, "cudaStreamSynchronize");
     if (stream == nullptr) return cudaPeekAtLastError();
     stream->mark()->wait();
+    LAB_MAY_FAIL(cudaErrorUnknown);
     return cudaSuccess;
 }
 
