@@ -138,9 +138,16 @@ typedef enum adn_edge_place {
     ADN_EDGE_FILE    /* without a name, in the folder of runs: gone with the process */
 } adn_edge_place;
 
+/* How an edge goes from GPU to GPU; auto is copy. */
+typedef enum adn_edge_link {
+    ADN_LINK_COPY, /* copies, direct where the machine can */
+    ADN_LINK_NCCL  /* one sends, the other receives */
+} adn_edge_link;
+
 typedef struct adn_buffer_conf { /* the replay buffer of an edge */
     int slots;                   /* batches it holds */
     adn_edge_place place;
+    adn_edge_link link;
     adn_replay_policy policy;
     adn_when_full when_full;
     int max_reuse;   /* reads of a batch in all; 0: no limit */

@@ -13,10 +13,11 @@ enum {
     OWN_MAX_AGE,
     OWN_EMIT,
     OWN_PLACE,
+    OWN_LINK,
     N_OWN
 };
 static const char *const names[N_OWN] = {"slots",   "policy", "when_full", "max_reuse",
-                                         "max_age", "emit",   "place"};
+                                         "max_age", "emit",   "place",     "link"};
 enum { PATH_CHARS = 64 };
 
 /* "edge.policy", or "blocks[2].edge.policy" of the edge into block 2. */
@@ -66,10 +67,13 @@ static adn_status resolve_full(adn_config *conf, int block, const adn_buffer_con
 
 /* Where blocks wait for each other an edge is a blocking fifo, whatever stands in the file (so no
  * check below finds fault with what only async reads); and so is the loader's in every mode. */
-static adn_buffer_conf waiting(int slots, adn_edge_place place)
+static adn_buffer_conf waiting(const adn_buffer_conf *e)
 {
-    return (adn_buffer_conf){
-        .slots = slots, .place = place, .policy = ADN_REPLAY_FIFO, .when_full = ADN_FULL_BLOCK};
+    return (adn_buffer_conf){.slots = e->slots,
+                             .place = e->place,
+                             .link = e->link,
+                             .policy = ADN_REPLAY_FIFO,
+                             .when_full = ADN_FULL_BLOCK};
 }
 
 /* The edge into block j: its own keys, then those of `edge`. */
@@ -86,19 +90,20 @@ static adn_status finish_own(adn_config *conf, int j, bool is_full_auto)
         conf->blocks[j].has_edge = conf->blocks[j].has_edge || has[k];
     }
     *e = conf->edge;
-    if (j == 0) *e = waiting(conf->edge.slots, ADN_EDGE_DEVICE);
+    if (j == 0) *e = waiting(&(adn_buffer_conf){.slots = conf->edge.slots});
     if (j == 0 || !conf->blocks[j].has_edge) return ADN_OK;
     bool is_policy_auto = has[OWN_POLICY] && is_auto(conf, j, OWN_POLICY);
     if (has[OWN_WHEN_FULL]) is_full_auto = is_auto(conf, j, OWN_WHEN_FULL);
     if (has[OWN_SLOTS]) e->slots = own.slots;
     if (has[OWN_PLACE]) e->place = own.place;
+    if (has[OWN_LINK]) e->link = own.link;
     if (has[OWN_POLICY]) e->policy = is_policy_auto ? auto_policy(conf) : own.policy;
     if (has[OWN_WHEN_FULL]) e->when_full = own.when_full;
     if (is_full_auto) e->when_full = auto_full(e->policy);
     if (has[OWN_MAX_REUSE]) e->max_reuse = own.max_reuse;
     if (has[OWN_MAX_AGE]) e->max_age = own.max_age;
     if (has[OWN_EMIT]) e->emit_fresh = own.emit_fresh;
-    if (!is_async) *e = waiting(e->slots, e->place);
+    if (!is_async) *e = waiting(e);
     if (conf->mode == ADN_MODE_BP) return ADN_OK; /* auto stands for nothing: there is no edge */
     if (is_policy_auto) ADN_TRY(st, resolve_policy(conf, j), fail);
     /* Under a policy of its own, auto may be another word here than in `edge`: a dump has both. */
@@ -117,7 +122,7 @@ adn_status adn_config_finish_edges(adn_config *conf)
 
     if (is_policy_auto) e->policy = auto_policy(conf);
     if (is_full_auto) e->when_full = auto_full(e->policy);
-    if (conf->mode != ADN_MODE_ASYNC) *e = waiting(e->slots, e->place);
+    if (conf->mode != ADN_MODE_ASYNC) *e = waiting(e);
     if (is_policy_auto && conf->mode != ADN_MODE_BP) ADN_TRY(st, resolve_policy(conf, -1), fail);
     if (is_full_auto && conf->mode != ADN_MODE_BP) ADN_TRY(st, resolve_full(conf, -1, e), fail);
     for (int j = 0; j < conf->n_block; j++) ADN_TRY(st, finish_own(conf, j, is_full_auto), fail);
@@ -141,6 +146,9 @@ static void check_edge(const adn_config *conf, int block, const adn_buffer_conf 
 {
     bool is_fifo = e->policy == ADN_REPLAY_FIFO;
 
+    if (e->link == ADN_LINK_NCCL && e->place != ADN_EDGE_DEVICE)
+        refuse(conf, block, OWN_LINK, OWN_PLACE,
+               "nccl receives into a GPU's memory: expected 'place: device' with it, or 'copy'");
     if (is_fifo && e->when_full == ADN_FULL_DROP_OLDEST)
         refuse(conf, block, OWN_WHEN_FULL, OWN_POLICY,
                "policy fifo loses nothing: expected 'when_full: block' with it, or another policy");

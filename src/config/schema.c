@@ -47,6 +47,8 @@
           ASYNC_ONLY("priority-lifo", ADN_REPLAY_PRIORITY_LIFO),                                   \
           ASYNC_ONLY("priority-lifo-paper", ADN_REPLAY_PRIORITY_LIFO_PAPER),                       \
           ASYNC_ONLY("uniform", ADN_REPLAY_UNIFORM))
+#define LINKS                                                                                      \
+    WORDS(NOW("auto", ADN_LINK_COPY), NOW("copy", ADN_LINK_COPY), NOW("nccl", ADN_LINK_NCCL))
 #define PLACES                                                                                     \
     WORDS(NOW("device", ADN_EDGE_DEVICE), NOW("pinned", ADN_EDGE_PINNED),                          \
           NOW("file", ADN_EDGE_FILE))
@@ -180,7 +182,8 @@ const adn_key adn_schema[] = {
     {"edge.emit", ADN_KEY_FLAG, "every", AT(edge.emit_fresh),
      WORDS(NOW("every", false), NOW("fresh", true)), .modes = ADN_IN_ASYNC,
      .help = "whether the producer emits re-read batches too"},
-    {"edge.link", ADN_KEY_LATER, "auto", .modes = ADN_IN_BLOCKS, .help = "auto | copy | nccl"},
+    {"edge.link", ADN_KEY_WORD, "auto", AT(edge.link), LINKS, .modes = ADN_IN_BLOCKS,
+     .help = "from GPU to GPU; auto: copy"},
     {"edge.place", ADN_KEY_WORD, "device", AT(edge.place), PLACES, .modes = ADN_IN_BLOCKS,
      .help = "of the slots: the GPU's memory, the host's, or a file in the folder of runs"},
     {"edge.codec", ADN_KEY_SECTION, .modes = ADN_IN_BLOCKS, .help = "how a slot is stored"},
@@ -215,6 +218,8 @@ const adn_key adn_schema[] = {
      .is_quiet = true, .help = "as in edge"},
     {"blocks[].edge.when_full", ADN_KEY_WORD, BLOCK(edge.when_full), WHEN_FULL,
      .modes = ADN_IN_BLOCKS, .is_quiet = true, .help = "as in edge"},
+    {"blocks[].edge.link", ADN_KEY_WORD, BLOCK(edge.link), LINKS, .modes = ADN_IN_BLOCKS,
+     .is_quiet = true, .help = "as in edge"},
     {"blocks[].edge.place", ADN_KEY_WORD, BLOCK(edge.place), PLACES, .modes = ADN_IN_BLOCKS,
      .is_quiet = true, .help = "as in edge"},
     {"blocks[].edge.max_reuse", ADN_KEY_INT, BLOCK(edge.max_reuse), FROM(1, 1e9),

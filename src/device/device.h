@@ -281,6 +281,9 @@ typedef struct adn_device_ops {
     adn_status (*group_mean)(adn_group *g, adn_event *const *ready, void *const *arrays,
                              adn_type type, size_t count);
     adn_status (*group_join)(adn_group *g);
+    /* Of a group of two: what queue 0 gets to in `src`, on its device, goes to `dst`, on queue 1's,
+     * when that one gets there. Enqueues on both. */
+    adn_status (*group_send)(adn_group *g, void *dst, const void *src, size_t bytes);
 
     /* How the weight of a convolution or linear layer lies: chosen from the forward operation of
      * the full training batch; all other plans take it. Import and export convert from and to

@@ -197,6 +197,12 @@ static adn_status faulty_group_join(adn_group *g)
     return inner_ops(g->dev)->group_join(g);
 }
 
+static adn_status faulty_group_send(adn_group *g, void *dst, const void *src, size_t bytes)
+{
+    ENTER(g->dev, "group_send");
+    return inner_ops(g->dev)->group_send(g, dst, src, bytes);
+}
+
 static adn_status faulty_layout_create(adn_queue *q, const adn_op_desc *fwd, adn_layout **out)
 {
     ENTER(q->dev, "layout_create");
@@ -269,6 +275,7 @@ static const adn_device_ops faulty_ops = {
     .group_destroy = faulty_group_destroy,
     .group_mean = faulty_group_mean,
     .group_join = faulty_group_join,
+    .group_send = faulty_group_send,
     .layout_create = faulty_layout_create,
     .layout_destroy = faulty_layout_destroy,
     .param_import = faulty_param_import,

@@ -55,6 +55,10 @@ static adn_status check_kind(const adn_plan *p, bool on_gpus)
     if (on_gpus && conf->model.conv != ADN_CONV_AUTO)
         return ADN_FAIL(ADN_BADCONF, "%s: of the cpu; on GPUs cuDNN chooses: auto",
                         adn_config_place(conf, "model.conv"));
+    for (int j = 1; !on_gpus && j < p->n_block; j++)
+        if (p->blocks[j].edge.link == ADN_LINK_NCCL)
+            return ADN_FAIL(ADN_BADCONF, "%s: nccl is of GPUs, and the blocks are on the cpu: auto",
+                            adn_config_place(conf, "edge.link"));
     for (int j = 0; on_gpus && j < conf->n_block; j++)
         if (conf->blocks[j].threads > 0)
             return ADN_FAIL(ADN_BADCONF, "blocks[%d].threads: a GPU has no team of threads: auto",

@@ -16,6 +16,13 @@ static bool is_elsewhere(const adn_run *r, int j)
     return r->devs[j]->ops->has_own_memory && r->plan->blocks[j].edge.place != ADN_EDGE_DEVICE;
 }
 
+/* What goes over edge j is sent by one device and received by another. */
+static bool is_sent(const adn_run *r, int j)
+{
+    return j > 0 && j < r->plan->n_block && r->plan->blocks[j].edge.link == ADN_LINK_NCCL &&
+           r->devs[j] != r->devs[j - 1];
+}
+
 static adn_status create_stage(adn_run *r, int j)
 {
     const adn_plan *p = r->plan;
@@ -44,7 +51,10 @@ static adn_status create_stage(adn_run *r, int j)
                         .on_row = adn_run_row,
                         .user = &r->workers[j]};
     for (int i = 0; i < p->n_batches; i++) c.batches[i] = p->batches[i];
-    for (int k = 0; k < p->n_column; k++) c.devs[k] = adn_run_dev(r, k, j);
+    for (int k = 0; k < p->n_column; k++) {
+        c.devs[k] = adn_run_dev(r, k, j);
+        if (is_sent(r, j + 1)) c.sends_to[k] = adn_run_dev(r, k, j + 1);
+    }
     if (r->conf.jitter != 0) c.queue.jitter = r->conf.jitter + 7919 * (uint64_t)(j + 1);
     return adn_stage_create(&c, &r->stages[j]);
 }
@@ -55,7 +65,7 @@ static adn_status create_edge(adn_run *r, int j)
 
     for (int k = 0; k < edge.n_column; k++) {
         edge.dev[k] = adn_run_dev(r, k, j);
-        if (j > 0) edge.from[k] = adn_run_dev(r, k, j - 1);
+        if (j > 0 && !is_sent(r, j)) edge.from[k] = adn_run_dev(r, k, j - 1);
     }
     edge.clock = r->clock;
     edge.bells[ADN_SIDE_PRODUCER] = j > 0 ? &r->workers[j - 1].bell : &r->source.bell;

@@ -178,6 +178,8 @@ static void put_edge(adn_json *j, const adn_plan *p, int e)
     adn_json_int(j, "slot_bytes", (int64_t)adn_edge_slot_bytes(&c));
     adn_json_int(j, "bytes", (int64_t)edge_bytes(&c));
     adn_json_string(j, "place", adn_config_word("edge.place", (int)c.place));
+    if (e > 0)
+        adn_json_string(j, "link", adn_config_word("edge.link", (int)p->blocks[e].edge.link));
     adn_json_string(j, "policy", policy_of(&c));
     adn_json_string(j, "when_full", when_full_of(&c));
     put_limit(j, "max_reuse", max_reuse_of(&c));

@@ -9,11 +9,12 @@
 
 typedef struct adn_carry adn_carry;
 
-/* sample_bytes: of a sample's x; n: samples of the largest batch. dev is borrowed. */
-adn_status adn_carry_create(adn_device *dev, const adn_queue_conf *queue, size_t sample_bytes,
-                            int n, adn_carry **out) ADN_MUST_USE;
-void adn_carry_destroy(adn_carry *c); /* waits for its copies; takes NULL */
-adn_queue *adn_carry_queue(adn_carry *c);
+/* sample_bytes: of a sample's x; n: samples of the largest batch. dev is borrowed. to NULL: it
+ * copies; else, out, it sends to that device, where a second queue receives. */
+adn_status adn_carry_create(adn_device *dev, adn_device *to, const adn_queue_conf *queue,
+                            size_t sample_bytes, int n, adn_carry **out) ADN_MUST_USE;
+void adn_carry_destroy(adn_carry *c);     /* waits for its copies; takes NULL */
+adn_queue *adn_carry_queue(adn_carry *c); /* which reads, or writes, the slots */
 
 /* Out. Where the stage's queue q, which waits until the place is free, emits its next output. */
 adn_status adn_carry_begin(adn_carry *c, adn_queue *q, void **out_x) ADN_MUST_USE;

@@ -3,25 +3,26 @@
 
 #include "stage/inside.h"
 
-static adn_status create_carry(const adn_copy *c, const adn_stage_conf *conf, adn_shape x,
-                               adn_type type, adn_carry **out)
+static adn_status create_carry(const adn_copy *c, const adn_stage_conf *conf, adn_device *to,
+                               adn_shape x, adn_type type, adn_carry **out)
 {
     x.n = 1;
-    return adn_carry_create(c->dev, &conf->queue, adn_shape_count(x) * adn_type_bytes(type),
+    return adn_carry_create(c->dev, to, &conf->queue, adn_shape_count(x) * adn_type_bytes(type),
                             conf->batches[0].n, out);
 }
 
-static adn_status create_carries(adn_copy *c, const adn_stage_conf *conf)
+static adn_status create_carries(adn_copy *c, const adn_stage_conf *conf, int column)
 {
     const adn_net_spec *spec = conf->spec;
     adn_type type = spec->input_is_u8 ? ADN_U8 : conf->type;
     adn_shape emits;
     adn_status st = ADN_OK;
 
-    if (conf->takes_across) ADN_TRY(st, create_carry(c, conf, spec->input, type, &c->in), done);
+    if (conf->takes_across)
+        ADN_TRY(st, create_carry(c, conf, NULL, spec->input, type, &c->in), done);
     if (!conf->emits_across) goto done;
     ADN_TRY(st, adn_net_spec_emits(spec, &emits), done);
-    st = create_carry(c, conf, emits, conf->type, &c->out);
+    st = create_carry(c, conf, conf->sends_to[column], emits, conf->type, &c->out);
 done:
     return st;
 }
@@ -90,7 +91,7 @@ adn_status adn_copy_create(const adn_stage_conf *conf, int column, adn_copy *c)
         ADN_TRY(st, dev->ops->queue_create(dev, &conf->queue, &c->own_queue), done);
     c->queue = conf->shared != NULL ? conf->shared : c->own_queue;
     ADN_TRY(st, create_net(c, c->queue, conf), done);
-    ADN_TRY(st, create_carries(c, conf), done);
+    ADN_TRY(st, create_carries(c, conf, column), done);
     ADN_TRY(st, create_results(c), done);
     if (conf->n_copy > 1) st = create_ready(c);
 done:

@@ -25,6 +25,8 @@ typedef struct adn_stage_conf {
     adn_device *devs[ADN_MAX_REPLICAS]; /* borrowed [n_copy], of one kind */
     adn_queue_conf queue;               /* of each copy */
     adn_queue *shared; /* borrowed; of all copies. NULL: queues of their own, as `queue` says */
+    adn_device
+        *sends_to[ADN_MAX_REPLICAS]; /* borrowed: where it emits across by sends; NULL: copies */
     bool takes_across, emits_across; /* from, to slots that are not in its devices' own memory */
     adn_type type;
     adn_net_batch batches[ADN_MAX_BATCHES]; /* the full training batch first */

@@ -155,6 +155,47 @@ START_TEST(all_arrays_become_their_mean_bit_for_bit)
 }
 END_TEST
 
+/* Of a group of two, from the first to the second, there and back by another group. */
+START_TEST(what_is_sent_is_received_in_the_queues_order)
+{
+    if (devices_are_gpus() && devices_count() < 2) {
+        adn_test_skip("one GPU: a group needs two");
+        return;
+    }
+    for (uint64_t jitter = 0; jitter < 3; jitter++) {
+        bench t;
+        adn_group *back;
+        void *host[2];
+        const size_t n = 1000, bytes = n * sizeof(float);
+        bench_open(&t, 2, ADN_F32, n, jitter);
+        const adn_device_ops *ops = t.devs[0]->ops;
+        adn_queue *turned[2] = {t.queues[1], t.queues[0]};
+        ck_assert_int_eq(ops->group_create(turned, 2, &back), ADN_OK);
+        for (int k = 0; k < 2; k++)
+            ck_assert_int_eq(ops->host_alloc(t.devs[k], bytes, &host[k]), ADN_OK);
+        for (int round = 0; round < ROUNDS; round++) {
+            for (size_t i = 0; i < n; i++) put(host[0], ADN_F32, i, value_of(round, 0, i));
+            ck_assert_int_eq(ops->upload(t.queues[0], t.arrays[0], host[0], bytes), ADN_OK);
+            ck_assert_int_eq(ops->group_send(t.group, t.arrays[1], t.arrays[0], bytes), ADN_OK);
+            ck_assert_int_eq(ops->fill(t.queues[0], t.arrays[0], 0, bytes), ADN_OK);
+            ck_assert_int_eq(ops->group_send(back, t.arrays[0], t.arrays[1], bytes - 4), ADN_OK);
+            ck_assert_int_eq(ops->fill(t.queues[1], t.arrays[1], 0, bytes), ADN_OK);
+            ck_assert_int_eq(ops->download(t.queues[0], host[0], t.arrays[0], bytes), ADN_OK);
+            ck_assert_int_eq(ops->queue_sync(t.queues[0]), ADN_OK);
+            for (size_t i = 0; i < n; i++) /* the last is not sent back */
+                ck_assert_double_eq(get(host[0], ADN_F32, i),
+                                    i == n - 1 ? 0 : (double)(float)value_of(round, 0, i));
+        }
+        for (int k = 0; k < 2; k++) {
+            ck_assert_int_eq(ops->queue_sync(t.queues[k]), ADN_OK);
+            ops->host_release(t.devs[k], host[k]);
+        }
+        ops->group_destroy(back);
+        bench_close(&t);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("groups");
@@ -162,6 +203,7 @@ int main(void)
 
     tcase_set_timeout(tc, 0);
     tcase_add_test(tc, all_arrays_become_their_mean_bit_for_bit);
+    tcase_add_test(tc, what_is_sent_is_received_in_the_queues_order);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);
 }

@@ -1,4 +1,5 @@
-/* Slots in the host's memory or in a file: the same numbers, wherever they lie. */
+/* Slots in the host's memory or in a file, and sent from device to device: the same numbers,
+ * wherever they lie and however they come there. */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,19 +31,24 @@ static void teardown(void)
     tiny_data_clear(&data);
 }
 
-static uint64_t train(const char *mode, const char *place, uint64_t jitter)
+static uint64_t train_with(const char *mode, const char *place, const tiny_options *o)
 {
     char text[256];
     tiny_run t;
 
     snprintf(text, sizeof(text), "%s runs=%s %s", mode, adn_test_dir(), place);
     adn_config *conf = tiny_config_of(three_blocks, text);
-    tiny_open(&t, conf, &data, &(tiny_options){.jitter = jitter});
+    tiny_open(&t, conf, &data, o);
     ck_assert_int_eq(adn_run_train(t.run), ADN_OK);
     uint64_t hash = tiny_run_hash(&t);
     tiny_close(&t);
     adn_config_free(conf);
     return hash;
+}
+
+static uint64_t train(const char *mode, const char *place, uint64_t jitter)
+{
+    return train_with(mode, place, &(tiny_options){.jitter = jitter});
 }
 
 static const char *const modes[] = {"mode=sync", "mode=greedy", "mode=sync precision=bf16",
@@ -64,6 +70,35 @@ START_TEST(where_slots_lie_changes_no_bit)
     for (size_t k = 0; k < ADN_COUNT(places); k++)
         ck_assert_msg(train(mode, places[k], 1 + k) == hash, "%s %s: other weights", mode,
                       places[k]);
+}
+END_TEST
+
+/* On devices of their own, GPUs or not. */
+static uint64_t train_apart(const char *mode, bool sends, uint64_t jitter)
+{
+    tiny_options o = {.jitter = jitter, .sends = sends, .n_dev = 3};
+    int n = devices_are_gpus() ? devices_count() : 3;
+
+    o.n_dev = ADN_MIN(n, 3);
+    for (int k = 0; k < o.n_dev; k++) o.devs[k] = devices_get(k);
+    return train_with(mode, "", &o);
+}
+
+START_TEST(sends_are_copies_to_the_bit)
+{
+    static const char *const some[] = {"mode=sync", "mode=greedy", "mode=sync replicas=2",
+                                       "mode=sync precision=bf16"};
+
+    if (devices_are_gpus() && devices_count() < 2) {
+        adn_test_skip("one GPU: nothing is sent");
+        return;
+    }
+    for (size_t i = 0; i < ADN_COUNT(some); i++) {
+        uint64_t hash = train_apart(some[i], false, 0);
+        ck_assert_msg(train_apart(some[i], true, 2 + i) == hash, "%s: other weights", some[i]);
+    }
+    train_apart("mode=async edge.policy=latest", true, 1);
+    train_apart("mode=async edge.policy=priority-lifo edge.slots=1", true, 2);
 }
 END_TEST
 
@@ -89,6 +124,7 @@ int main(void)
     tcase_set_timeout(tc, 0);
     tcase_add_loop_test(tc, where_slots_lie_changes_no_bit, 0, (int)ADN_COUNT(modes));
     tcase_add_test(tc, async_runs_re_read_them);
+    tcase_add_test(tc, sends_are_copies_to_the_bit);
     suite_add_tcase(suite, tc);
     return adn_suite_run(suite);
 }

@@ -143,6 +143,8 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
 
     memcpy(t->devs, o->devs, sizeof(t->devs));
     ADN_ASSERT(adn_plan_create(conf, data, &t->plan) == ADN_OK);
+    for (int j = 1; j < t->plan.n_block && o->sends; j++)
+        t->plan.blocks[j].edge.link = ADN_LINK_NCCL;
     if (o->n_dev == 0) { /* the virtual schedule has one queue for all blocks */
         bool is_virtual = conf->schedule == ADN_SCHEDULE_VIRTUAL;
         t->n_dev = is_virtual ? 1 : ADN_MIN(devices_count(), (int)TINY_DEVICES);

@@ -48,6 +48,7 @@ typedef struct tiny_run { /* a plan, devices and a pipeline on them */
 typedef struct tiny_options {
     uint64_t jitter;
     size_t bucket_bytes;
+    bool sends;            /* edges between devices are link nccl */
     double save_s;         /* of its thread, that the last block saves for longer */
     const char *dir;       /* checkpoints go there; NULL: none */
     const char *order_dir; /* the order of events alone does; NULL: nowhere */

@@ -14,6 +14,7 @@ static void ck_edge(const adn_buffer_conf *e, adn_buffer_conf expected)
     ck_assert_int_eq(e->max_reuse, expected.max_reuse);
     ck_assert_int_eq(e->max_age, expected.max_age);
     ck_assert_int_eq(e->emit_fresh, expected.emit_fresh);
+    ck_assert(e->place == expected.place && e->link == expected.link);
 }
 
 START_TEST(auto_is_a_blocking_fifo_where_blocks_wait_for_each_other)
@@ -72,7 +73,8 @@ START_TEST(every_word_of_an_edge_fills_its_field)
     }
     adn_config *c = config_good("version: 1\nmode: async\nclock: own_steps\nafter_end: stop\n"
                                 "model: {bn_reuse: every}\nedge: {slots: 30, policy: uniform, "
-                                "when_full: drop_oldest, max_reuse: 4, max_age: 50, emit: fresh}\n",
+                                "when_full: drop_oldest, max_reuse: 4, max_age: 50, emit: fresh, "
+                                "place: file}\n",
                                 NULL, 0);
     ck_assert_str_eq(adn_test_log(), "");
     ck_edge(&c->edge, (adn_buffer_conf){.slots = 30,
@@ -80,6 +82,7 @@ START_TEST(every_word_of_an_edge_fills_its_field)
                                         .when_full = ADN_FULL_DROP_OLDEST,
                                         .max_reuse = 4,
                                         .max_age = 50,
+                                        .place = ADN_EDGE_FILE,
                                         .emit_fresh = true});
     ck_assert(c->mode == ADN_MODE_ASYNC && c->clock == ADN_CLOCK_OWN_STEPS);
     ck_assert(c->after_end == ADN_AFTER_STOP && c->model.bn_reuse == ADN_BN_EVERY);
@@ -92,7 +95,8 @@ START_TEST(what_async_alone_uses_changes_no_other_mode)
     static const char text[] =
         "version: 1\nclock: own_steps\nafter_end: stop\nmodel: {bn_reuse: every}\n"
         "edge: {slots: 3, policy: lifo, when_full: drop_oldest, max_reuse: 4, max_age: 5, emit: "
-        "fresh}\nblocks: [{}, {edge: {slots: 2, policy: latest, max_age: 1}}, {}, {}]\n";
+        "fresh, place: pinned}\nblocks: [{}, {edge: {slots: 2, policy: latest, max_age: 1, link: "
+        "copy}}, {}, {}]\n";
     static const char *const modes[] = {"mode=sync", "mode=greedy"};
 
     for (size_t i = 0; i < ADN_COUNT(modes); i++) {
@@ -108,8 +112,8 @@ START_TEST(what_async_alone_uses_changes_no_other_mode)
         ck_says("exp.yaml:6:40: warning: 'blocks[1].edge.policy' is not used in mode ");
         ck_says("'blocks[1].edge.max_age' is not used in mode ");
         ck_silent_about("slots");
-        ck_edge(&c->edge, (adn_buffer_conf){.slots = 3});
-        ck_edge(&c->blocks[1].edge, (adn_buffer_conf){.slots = 2});
+        ck_edge(&c->edge, (adn_buffer_conf){.slots = 3, .place = ADN_EDGE_PINNED});
+        ck_edge(&c->blocks[1].edge, (adn_buffer_conf){.slots = 2, .place = ADN_EDGE_PINNED});
         ck_assert(c->clock == ADN_CLOCK_FRESH && c->after_end == ADN_AFTER_EVAL_FORWARD);
         ck_assert(c->model.bn_reuse == ADN_BN_ONCE);
         adn_config_free(c);
@@ -183,6 +187,11 @@ START_TEST(keys_of_an_edge_that_do_not_go_together_are_refused)
         {"blocks: [{edge: {slots: 3}}, {}, {}, {}]",
          "exp.yaml:3:25: error: 'blocks[0].edge.slots': the edge into block 0 is the loader's, "
          "always a blocking fifo"},
+        {"edge: {link: nccl, place: pinned}",
+         "exp.yaml:3:14: error: 'edge.link': nccl receives into a GPU's memory: expected 'place: "
+         "device' with it, or 'copy'"},
+        {"edge: {place: file}\nblocks: [{}, {edge: {link: nccl}}, {}, {}]",
+         "exp.yaml:4:28: error: 'blocks[1].edge.link': nccl receives"},
         {"edge: {policy: lfio}",
          "exp.yaml:3:16: error: 'edge.policy' cannot be 'lfio' (did you mean 'lifo'?): expected "
          "auto, fifo, latest, lifo, priority-lifo, priority-lifo-paper or uniform"},
@@ -191,9 +200,13 @@ START_TEST(keys_of_an_edge_that_do_not_go_together_are_refused)
         {"edge: {max_age: 0}", "exp.yaml:3:17: error: 'edge.max_age' cannot be '0' (out of range)"},
         {"blocks: [{}, {edge: {slot: 3}}, {}, {}]",
          "exp.yaml:3:22: error: unknown key 'slot' in 'blocks[1].edge' (did you mean 'slots'?)"}};
-    static const char *const fine[] = {
-        "edge: {policy: fifo, max_reuse: 1}", "edge: {policy: fifo, max_reuse: inf, max_age: inf}",
-        "edge: {policy: latest, when_full: block, max_reuse: 5}", "edge: {max_age: 5}"};
+    static const char *const fine[] = {"edge: {policy: fifo, max_reuse: 1}",
+                                       "edge: {policy: fifo, max_reuse: inf, max_age: inf}",
+                                       "edge: {policy: latest, when_full: block, max_reuse: 5}",
+                                       "edge: {max_age: 5}",
+                                       "edge: {place: file, link: copy}",
+                                       "edge: {link: nccl, place: device}\nblocks: [{}, {edge: "
+                                       "{place: file, link: auto}}, {}, {}]"};
     char text[300];
 
     for (size_t i = 0; i < ADN_COUNT(bad); i++) {

@@ -130,6 +130,8 @@ START_TEST(what_a_device_is_not_or_has_not_is_refused)
          "blocks[1].threads: a GPU has no team of threads"},
         {"cuda:0,auto,auto,cuda:1,auto,auto", "schedule=virtual", 2, ADN_BADCONF,
          "blocks[3].device: cuda:1, but block 0 is on cuda:0: in schedule virtual"},
+        {"", "edge.link=nccl", 0, ADN_BADCONF,
+         "argument 'edge.link=nccl': nccl is of GPUs, and the blocks are on the cpu: auto"},
         {"", "replicas=2", 1, ADN_DEVICE,
          "argument 'replicas=2': 2 replicas, each on 1 GPU of its own: this process may use 1"},
         {"auto,auto,auto,auto,auto,cuda:2", "replicas=2", 5, ADN_DEVICE,

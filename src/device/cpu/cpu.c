@@ -194,6 +194,7 @@ static const adn_device_ops cpu_ops = {
     .group_destroy = adn_cpu_group_destroy,
     .group_mean = adn_cpu_group_mean,
     .group_join = adn_cpu_group_join,
+    .group_send = adn_cpu_group_send,
     .layout_create = layout_create,
     .layout_destroy = layout_destroy,
     .param_import = param_import,

@@ -89,6 +89,7 @@ void adn_cpu_group_destroy(adn_group *g);
 adn_status adn_cpu_group_mean(adn_group *g, adn_event *const *ready, void *const *arrays,
                               adn_type type, size_t count);
 adn_status adn_cpu_group_join(adn_group *g);
+adn_status adn_cpu_group_send(adn_group *g, void *dst, const void *src, size_t bytes);
 
 /* queue.c. Commands are copied in; a full queue makes the host wait. */
 adn_status adn_cpu_queue_create(adn_device *dev, const adn_queue_conf *conf, adn_queue **out);

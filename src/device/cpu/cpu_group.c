@@ -1,6 +1,6 @@
-/* The mean of arrays that lie with several queues: each member forms it for a part of the elements,
- * in the members' order, and writes it everywhere. So all arrays hold the same bits, however many
- * threads a team has. */
+/* Groups. The mean of arrays that lie with several queues: each member forms it for a part of the
+ * elements, in the members' order, and writes it everywhere. So all arrays hold the same bits,
+ * however many threads a team has. */
 #include <string.h>
 
 #include "device/cpu/cpu.h"
@@ -74,6 +74,21 @@ adn_status adn_cpu_group_join(adn_group *group)
     for (int k = 0; k < g->base.n; k++)
         for (int j = 0; j < g->base.n; j++)
             ADN_TRY(st, adn_cpu_event_wait(g->queues[k], g->done[j]), done);
+done:
+    return st;
+}
+
+adn_status adn_cpu_group_send(adn_group *group, void *dst, const void *src, size_t bytes)
+{
+    cpu_group *g = (cpu_group *)group;
+    adn_status st;
+
+    ADN_ASSERT(g->base.n == 2);
+    ADN_TRY(st, adn_cpu_event_record(g->queues[0], g->done[0]), done);
+    ADN_TRY(st, adn_cpu_event_wait(g->queues[1], g->done[0]), done);
+    ADN_TRY(st, adn_cpu_queue_copy(g->queues[1], dst, src, bytes), done);
+    ADN_TRY(st, adn_cpu_event_record(g->queues[1], g->done[1]), done);
+    st = adn_cpu_event_wait(g->queues[0], g->done[1]);
 done:
     return st;
 }

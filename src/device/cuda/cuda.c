@@ -171,6 +171,7 @@ static const adn_device_ops cuda_ops = {
     .group_destroy = adn_cuda_group_destroy,
     .group_mean = adn_cuda_group_mean,
     .group_join = adn_cuda_group_join,
+    .group_send = adn_cuda_group_send,
     .layout_create = adn_cuda_layout_create,
     .layout_destroy = adn_cuda_layout_destroy,
     .param_import = adn_cuda_param_import,

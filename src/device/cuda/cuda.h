@@ -122,12 +122,13 @@ adn_status adn_cuda_event_wait(adn_queue *q, adn_event *e);
 adn_status adn_cuda_event_sync(adn_event *e);
 bool adn_cuda_event_query(const adn_event *e);
 
-/* cuda_group.c: NCCL's all-reduce, on a stream beside each member's. */
+/* cuda_group.c: NCCL's all-reduce, on a stream beside each member's; sends on theirs. */
 adn_status adn_cuda_group_create(adn_queue *const *queues, int n, adn_group **out);
 void adn_cuda_group_destroy(adn_group *g);
 adn_status adn_cuda_group_mean(adn_group *g, adn_event *const *ready, void *const *arrays,
                                adn_type type, size_t count);
 adn_status adn_cuda_group_join(adn_group *g);
+adn_status adn_cuda_group_send(adn_group *g, void *dst, const void *src, size_t bytes);
 
 /* cuda_layout.c: [o][kernel][kernel][i], linear [o][h][w][i], in fp32. */
 adn_status adn_cuda_layout_create(adn_queue *q, const adn_op_desc *fwd, adn_layout **out);

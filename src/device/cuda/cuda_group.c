@@ -1,6 +1,6 @@
-/* Means over GPUs by NCCL: all members are of this process, one communicator each. A member's
- * all-reduces run on a stream of their own, beside what its queue goes on with. The library is
- * loaded when the first group is made: it is large, and most runs need none. */
+/* Means over GPUs, and sends, by NCCL: all members are of this process, one communicator each. A
+ * member's all-reduces run on a stream of their own, beside what its queue goes on with. The
+ * library is loaded when the first group is made: it is large, and most runs need none. */
 #include <dlfcn.h>
 #include <nccl.h>
 #include <pthread.h>
@@ -13,6 +13,8 @@ static struct nccl {
     __typeof__(&ncclCommInitAll) comm_init_all;
     __typeof__(&ncclCommDestroy) comm_destroy;
     __typeof__(&ncclAllReduce) all_reduce;
+    __typeof__(&ncclSend) send;
+    __typeof__(&ncclRecv) recv;
     __typeof__(&ncclGroupStart) group_start;
     __typeof__(&ncclGroupEnd) group_end;
     __typeof__(&ncclGetErrorString) error_string;
@@ -28,6 +30,8 @@ static void load_nccl(void)
     } calls[] = {{"ncclCommInitAll", (void **)&nccl.comm_init_all},
                  {"ncclCommDestroy", (void **)&nccl.comm_destroy},
                  {"ncclAllReduce", (void **)&nccl.all_reduce},
+                 {"ncclSend", (void **)&nccl.send},
+                 {"ncclRecv", (void **)&nccl.recv},
                  {"ncclGroupStart", (void **)&nccl.group_start},
                  {"ncclGroupEnd", (void **)&nccl.group_end},
                  {"ncclGetErrorString", (void **)&nccl.error_string},
@@ -79,8 +83,9 @@ adn_status adn_cuda_group_create(adn_queue *const *queues, int n, adn_group **ou
     if (g == NULL) return ADN_FAIL(ADN_NOMEM, "cuda: no memory for a group");
     if (nccl.library == NULL) {
         adn_free(g);
-        return ADN_FAIL(ADN_DEVICE, "replicas on GPUs need NCCL, and libnccl.so.2 cannot be loaded "
-                                    "(Debian: apt install libnccl2; or LD_LIBRARY_PATH)");
+        return ADN_FAIL(ADN_DEVICE,
+                        "replicas and edge.link: nccl need NCCL, and libnccl.so.2 cannot be loaded "
+                        "(Debian: apt install libnccl2; or LD_LIBRARY_PATH)");
     }
     ADN_ASSERT(n >= 1 && n <= ADN_MAX_REPLICAS);
     g->base = (adn_group){queues[0]->dev, n};
@@ -141,6 +146,21 @@ adn_status adn_cuda_group_join(adn_group *group)
         ADN_TRY(st, adn_cuda_event_record(g->beside[k], g->done[k]), done);
         ADN_TRY(st, adn_cuda_event_wait(&g->members[k]->base, g->done[k]), done);
     }
+done:
+    return st;
+}
+
+adn_status adn_cuda_group_send(adn_group *group, void *dst, const void *src, size_t bytes)
+{
+    cuda_group *g = (cuda_group *)group;
+    adn_status st = ADN_OK;
+
+    ADN_ASSERT(g->base.n == 2);
+    if (bytes == 0) return ADN_OK;
+    NCCL_TRY(st, nccl.group_start(), done);
+    NCCL_TRY(st, nccl.send(src, bytes, ncclUint8, 1, g->comms[0], g->members[0]->stream), done);
+    NCCL_TRY(st, nccl.recv(dst, bytes, ncclUint8, 0, g->comms[1], g->members[1]->stream), done);
+    NCCL_TRY(st, nccl.group_end(), done);
 done:
     return st;
 }
