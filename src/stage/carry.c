@@ -110,7 +110,7 @@ adn_status adn_carry_send(adn_carry *c, adn_queue *q, const adn_slot *in, adn_sl
     ADN_TRY(st, ops->event_record(q, p->filled), done);
     ADN_TRY(st, ops->event_wait(c->queue, p->filled), done);
     if (c->far != NULL)
-        ADN_TRY(st, ops->event_wait(c->far, p->filled), done); /* else it waits busily */
+        ADN_TRY(st, ops->event_wait(c->far, p->filled), done); /* a waiting receive is busy */
     ADN_TRY(st, transfer(c, out->x, p->x, n * c->sample_bytes), done);
     ADN_TRY(st, transfer(c, out->labels, p->labels, n * sizeof(*p->labels)), done);
     ADN_TRY(st, ops->event_record(c->queue, p->free), done);
