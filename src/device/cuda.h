@@ -36,6 +36,31 @@ int adn_cuda_nccl(void);
  * nowhere), else $XDG_CACHE_HOME/adonis, else $HOME/.cache/adonis. */
 adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out) ADN_MUST_USE;
 
+/* A GPU model that need not be here: cuDNN plans for it by its properties alone. */
+typedef struct adn_cuda_model {
+    const char *name;       /* "h100" */
+    const char *full_name;  /* "NVIDIA H100 80GB HBM3", as its driver says */
+    size_t bytes;           /* of its memory, what is for programs */
+    const char *properties; /* as cuDNN writes them: JSON */
+} adn_cuda_model;
+/* By number, from 0; NULL: there are no more. A program built without CUDA has none. */
+const adn_cuda_model *adn_cuda_model_get(int i);
+
+/* Opens a device "cuda" that plans as such a GPU does and runs nothing: there may be no GPU and no
+ * driver. Its memory is counted, not given: addresses are not to be touched, and never run out.
+ * Copies, fills, imports and events do nothing; what would have to give a result fails. conf: the
+ * ordinal is for messages alone. */
+adn_status adn_cuda_plan_open(const adn_cuda_conf *conf, const adn_cuda_model *model,
+                              adn_device **out) ADN_MUST_USE;
+
+/* What was asked of such a device. */
+typedef struct adn_cuda_planned {
+    size_t bytes;  /* of its memory: what is allocated, and what queues take for cuBLAS */
+    int n_without; /* operations that cuDNN has no plan for: a run would fail */
+    bool compiles; /* cuDNN could compile engines: it does with a driver's libcuda.so.1 alone */
+} adn_cuda_planned;
+adn_cuda_planned adn_cuda_planned_of(const adn_device *dev);
+
 /* Lets two GPUs copy to each other without a stop in the host's memory, where the machine can;
  * where it can't, copies work all the same. */
 adn_status adn_cuda_reach(adn_device *a, adn_device *b) ADN_MUST_USE;

@@ -41,6 +41,26 @@ adn_status adn_cuda_reach(adn_device *a, adn_device *b)
     return ADN_FAIL(ADN_DEVICE, "%s", why_none);
 }
 
+const adn_cuda_model *adn_cuda_model_get(int i)
+{
+    (void)i;
+    return NULL;
+}
+
+adn_status adn_cuda_plan_open(const adn_cuda_conf *conf, const adn_cuda_model *model,
+                              adn_device **out)
+{
+    (void)model;
+    (void)out;
+    return ADN_FAIL(ADN_DEVICE, "cuda:%d: %s", conf->ordinal, why_none);
+}
+
+adn_cuda_planned adn_cuda_planned_of(const adn_device *dev)
+{
+    (void)dev;
+    return (adn_cuda_planned){0};
+}
+
 adn_status adn_cuda_open(const adn_cuda_conf *conf, adn_device **out)
 {
     (void)out;
