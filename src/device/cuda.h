@@ -27,6 +27,19 @@ bool adn_cuda_reaches(int from, int to); /* copies between them need no stop in 
 /* "CUDA 13.2, cuDNN 9.14.0, cuBLAS 13.2; driver for CUDA 13.1", or that there is no CUDA. */
 void adn_cuda_versions(char *out, size_t room);
 
+/* What NVIDIA's management library (NVML) says of a GPU at this moment. */
+typedef struct adn_cuda_load {
+    double power_w, power_limit_w; /* NaN: not known */
+    int temperature_c;             /* -1: not known, here and below */
+    int busy_percent;              /* of the last moments in which some kernel ran */
+    int n_other;                   /* processes beside this one that have a context on it */
+    size_t other_bytes;            /* of its memory that these hold, as far as it is known */
+} adn_cuda_load;
+/* False, and *out stays: the library is not here, or does not know the GPU. */
+bool adn_cuda_load_look(int ordinal, adn_cuda_load *out);
+/* The driver's version by that library, "580.65.06". False: it is not here. */
+bool adn_cuda_driver(char *out, size_t room);
+
 /* The version of the NCCL that groups of GPUs would use, 22703 for 2.27.3; 0: it cannot be loaded.
  */
 int adn_cuda_nccl(void);

@@ -29,6 +29,20 @@ void adn_cuda_versions(char *out, size_t room)
     snprintf(out, room, "none: %s", why_none);
 }
 
+bool adn_cuda_load_look(int ordinal, adn_cuda_load *out)
+{
+    (void)ordinal;
+    (void)out;
+    return false;
+}
+
+bool adn_cuda_driver(char *out, size_t room)
+{
+    (void)out;
+    (void)room;
+    return false;
+}
+
 int adn_cuda_nccl(void)
 {
     return 0;
