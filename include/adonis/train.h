@@ -129,6 +129,13 @@ adn_status adn_replay_run(const char *run_dir,
  * and plans on the device; trains nothing. */
 adn_status adn_plan_text(adn_config *conf, bool as_json, char **out) ADN_MUST_USE;
 
+/* The same for a model of GPU that need not be here ("h100"), for one or as many as the config
+ * names: cuDNN plans for it by its properties, and nothing is measured. A name that is none:
+ * ADN_USAGE; built without CUDA: ADN_DEVICE. ADN_NOMEM, it does not fit, or ADN_DEVICE, cuDNN has
+ * no plan for an operation: *out is given all the same, and says what; else it stays. */
+adn_status adn_plan_text_for(const adn_config *conf, const char *gpu, bool as_json,
+                             char **out) ADN_MUST_USE;
+
 /* Trains n_step steps (fewer where the config's `until` comes before) of full batches after
  * n_warmup without checkpoints, tests or a run directory and measures: see `adonis help bench`.
  * conf gets data.drop_last. Gives text (adn_free). */

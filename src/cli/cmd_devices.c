@@ -1,4 +1,5 @@
 /* adonis devices and doctor: what this machine has for training, and what is wrong with it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -81,11 +82,40 @@ static void print_peers(int n)
     }
 }
 
+/* What is known of these. */
+static void print_load(const adn_cuda_load *l)
+{
+    if (l->temperature_c >= 0) printf(", %d C", l->temperature_c);
+    if (!isnan(l->power_limit_w) && !isnan(l->power_w))
+        printf(", %.0f of %.0f W", l->power_w, l->power_limit_w);
+    else if (!isnan(l->power_limit_w))
+        printf(", up to %.0f W", l->power_limit_w);
+    if (l->busy_percent >= 0) printf(", %d%% busy", l->busy_percent);
+    if (l->n_other <= 0) return;
+    printf(", %d other process%s", l->n_other, l->n_other == 1 ? "" : "es");
+    if (l->other_bytes > 0) printf(" with %zu MiB", l->other_bytes >> 20);
+}
+
+static void put_load(adn_json *j, const adn_cuda_load *l)
+{
+    char driver[96];
+
+    if (adn_cuda_driver(driver, sizeof(driver))) adn_json_string(j, "driver", driver);
+    adn_json_number(j, "power_w", l->power_w);
+    adn_json_number(j, "power_limit_w", l->power_limit_w);
+    if (l->temperature_c >= 0) adn_json_int(j, "temperature_c", l->temperature_c);
+    if (l->busy_percent >= 0) adn_json_int(j, "busy_percent", l->busy_percent);
+    if (l->n_other < 0) return;
+    adn_json_int(j, "other_processes", l->n_other);
+    adn_json_int(j, "other_mib", (int64_t)(l->other_bytes >> 20));
+}
+
 static adn_status print_gpus(void)
 {
     adn_cuda_info g;
+    adn_cuda_load load;
     const char *why;
-    char name[16], versions[160];
+    char name[16], versions[160], driver[96];
     int n = adn_cuda_count(&why);
 
     for (int k = 0; k < n; k++) {
@@ -95,18 +125,21 @@ static adn_status print_gpus(void)
         printf("%-7s  %5d  %10zu  %10zu  %s, compute capability %d.%d", name, g.multiprocessors,
                g.bytes >> 20, g.free_bytes >> 20, g.model, g.major, g.minor);
         if (g.numa_node >= 0) printf(", memory node %d", g.numa_node);
+        if (adn_cuda_load_look(k, &load)) print_load(&load);
         printf("\n");
     }
     if (n > 1) print_peers(n);
     adn_cuda_versions(versions, sizeof(versions));
     printf("\nGPUs by %s\n", versions);
     if (n == 0) printf("no GPU: %s\n", why);
+    if (n > 0 && adn_cuda_driver(driver, sizeof(driver))) printf("driver %s, by NVML\n", driver);
     return ADN_OK;
 }
 
 static adn_status put_gpus(adn_json *j)
 {
     adn_cuda_info g;
+    adn_cuda_load load;
     char name[16];
     int n = adn_cuda_count(NULL);
 
@@ -123,6 +156,7 @@ static adn_status put_gpus(adn_json *j)
         adn_json_int(j, "major", g.major);
         adn_json_int(j, "minor", g.minor);
         if (g.numa_node >= 0) adn_json_int(j, "numa_node", g.numa_node);
+        if (adn_cuda_load_look(k, &load)) put_load(j, &load);
         adn_json_open(j, "direct", '[');
         for (int to = 0; to < n; to++)
             if (to != k && adn_cuda_reaches(k, to)) adn_json_int(j, NULL, to);
@@ -256,6 +290,22 @@ static finding check_nccl(void)
     return f;
 }
 
+static finding check_nvml(void)
+{
+    finding f = {.what = "NVML", .state = "ok"};
+    char driver[96];
+
+    if (adn_cuda_driver(driver, sizeof(driver))) {
+        snprintf(f.text, sizeof(f.text), "driver %s", driver);
+        return f;
+    }
+    f.state = "missing";
+    snprintf(f.text, sizeof(f.text),
+             "libnvidia-ml.so.1 cannot be loaded: `adonis devices` does not say how warm and how "
+             "busy GPUs are (a driver's libraries have it)");
+    return f;
+}
+
 adn_status cmd_doctor(int argc, char **argv)
 {
     adn_cli_args args;
@@ -265,9 +315,12 @@ adn_status cmd_doctor(int argc, char **argv)
     if (st != ADN_OK) return st;
     machine m = look();
     bool is_json = adn_cli_has(&args, "--json"), is_well = true;
-    finding all[6] = {check_cores(&m), check_memory(&m), check_gpus(), check_disk(), check_data()};
+    finding all[7] = {check_cores(&m), check_memory(&m), check_gpus(), check_disk(), check_data()};
     size_t n = 5;
-    if (adn_cuda_count(NULL) > 0) all[n++] = check_nccl();
+    if (adn_cuda_count(NULL) > 0) {
+        all[n++] = check_nccl();
+        all[n++] = check_nvml();
+    }
     adn_json_open(&j, NULL, '[');
     for (size_t i = 0; i < n; i++) {
         is_well = is_well && strcmp(all[i].state, "bad") != 0;

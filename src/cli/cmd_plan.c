@@ -15,9 +15,12 @@ adn_status cmd_plan(int argc, char **argv)
 
     if (st != ADN_OK) return st;
     ADN_TRY(st, adn_config_load(args.words[0], args.overrides, args.n_override, &conf), done);
-    ADN_TRY(st, adn_plan_text(conf, adn_cli_has(&args, "--json"), &text), done);
-    size_t n = strlen(text);
-    printf("%s%s", text, n > 0 && text[n - 1] == '\n' ? "" : "\n");
+    const char *gpu = adn_cli_value(&args, "--gpu");
+    bool as_json = adn_cli_has(&args, "--json");
+    st = gpu != NULL ? adn_plan_text_for(conf, gpu, as_json, &text)
+                     : adn_plan_text(conf, as_json, &text);
+    size_t n = text != NULL ? strlen(text) : 0;
+    if (n > 0) printf("%s%s", text, text[n - 1] == '\n' ? "" : "\n");
 done:
     adn_free(text);
     adn_config_free(conf);

@@ -30,6 +30,11 @@ static const char replay_text[] =
     "Any number of cores will do: blocks keep the numbers of threads they had. A resumed\n"
     "run's order begins at the checkpoint that it went on from.\n";
 
+static const char plan_text[] =
+    "With --gpu no GPU and no driver are needed: cuDNN plans for the model by its properties.\n"
+    "Nothing is measured or run. The plan is for one such GPU, or as many as `blocks` names;\n"
+    "exit code 4 says that it does not fit or that an operation has no plan.\n";
+
 static const char bench_text[] =
     "Trains steps of full batches without tests, checkpoints or a run's folder. Prints for\n"
     "each operation of each block, in the order of a step, its algorithm, its time, its\n"
@@ -73,7 +78,9 @@ const adn_cli_command adn_cli_commands[] = {
     {"replay", cmd_replay, "RUN", "a run again in the same order of events: the same losses",
      OPTIONS(JSON), .text = replay_text},
     {"plan", cmd_plan, "CONFIG [key=value ...]",
-     "blocks, edges, memory and speed-up bound; trains nothing", .has_keys = true, OPTIONS(JSON)},
+     "blocks, edges, memory and speed-up bound; trains nothing", .has_keys = true,
+     OPTIONS({"--gpu", "MODEL", "for such a GPU, here or not: a100, b200, h100 or rtx4090"}, JSON),
+     .text = plan_text},
     {"bench", cmd_bench, "net CONFIG [key=value ...]",
      "images a second, and what each operation takes", .words = "net data edge", .has_keys = true,
      OPTIONS({"--steps", "N", "steps measured (40)"}, {"--warmup", "N", "steps before them (5)"},

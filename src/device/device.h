@@ -338,9 +338,10 @@ struct adn_op {
     adn_op_desc desc;
     size_t workspace_bytes;
     const char *algo;
-    double macs;     /* multiply-adds of a run by this algorithm; most need adn_op_macs */
-    adn_type factor; /* type of what it multiplies: ADN_F32, or ADN_BF16 */
-    adn_tally tally; /* of its runs so far. The queue counts: read it after a sync */
+    const char *detail; /* of what a library chose, for people: "engine 31"; NULL: nothing */
+    double macs;        /* multiply-adds of a run by this algorithm; most need adn_op_macs */
+    adn_type factor;    /* type of what it multiplies: ADN_F32, or ADN_BF16 */
+    adn_tally tally;    /* of its runs so far. The queue counts: read it after a sync */
 };
 
 /* Which kind of processor's code the cpu device runs, "v3", and the floats of its vector (may be

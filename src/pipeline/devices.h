@@ -2,11 +2,13 @@
 #ifndef ADN_PIPELINE_DEVICES_H
 #define ADN_PIPELINE_DEVICES_H
 
+#include "device/cuda.h"
 #include "pipeline/pipeline.h"
 
 enum { ADN_MAX_GPUS = 64 };
 typedef struct adn_devices {
-    adn_gpus gpus; /* those that this process may use */
+    adn_gpus gpus;               /* those that this process may use */
+    const adn_cuda_model *model; /* these are of this model, and not here; NULL: they are here */
     bool allows_tf32;
     adn_device *cpu, *gpu[ADN_MAX_GPUS];
     adn_device **of_block; /* [n_column][n_block] of the plan; NULL: not opened yet */
@@ -14,6 +16,11 @@ typedef struct adn_devices {
 
 /* Counts GPUs; opens nothing. */
 void adn_devices_init(adn_devices *d, const adn_config *conf);
+/* Instead, for GPUs of a model that are planned for alone: as many as the config names. ADN_USAGE:
+ * there is no such model; ADN_DEVICE: nothing can be planned for it; ADN_BADCONF: the config asks
+ * for the cpu, or for what is measured. */
+adn_status adn_devices_init_model(adn_devices *d, const adn_config *conf,
+                                  const char *model) ADN_MUST_USE;
 void adn_devices_close(
     adn_devices *d); /* all that were opened, after all else. Takes a zeroed one */
 /* GPU number `gpu`, or ADN_ON_CPU. Borrowed. */

@@ -45,6 +45,7 @@ adn_status adn_eval(const char *run_dir, const char *which,
         conf->precision = ADN_PRECISION_FP32; /* the cpu's products are not rounded */
     ADN_TRY(st, adn_ckpt_path(run_dir, which, &dir), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
+    adn_devices_init(&s.devices, conf);
     ADN_TRY(st, adn_stand(&s, conf, &rc), done);
     ADN_TRY(st, adn_env_compare(run_dir, &s.plan), done);
     ADN_TRY(st, adn_run_load(s.run, dir, 0, false), done);
@@ -57,16 +58,32 @@ done:
     return st;
 }
 
-adn_status adn_plan_text(adn_config *conf, bool as_json, char **out)
+/* gpu: NULL, or a model that need not be here. */
+static adn_status plan_text(const adn_config *conf, const char *gpu, bool as_json, char **out)
 {
     adn_status st;
     adn_standing s = {0};
-    adn_run_conf rc = {0};
+    adn_run_conf rc = {.is_bare = true};
 
+    if (gpu == NULL)
+        adn_devices_init(&s.devices, conf);
+    else
+        ADN_TRY(st, adn_devices_init_model(&s.devices, conf, gpu), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
     ADN_TRY(st, adn_stand(&s, conf, &rc), done);
     st = as_json ? adn_plan_json(&s.plan, s.run, out) : adn_plan_table(&s.plan, s.run, out);
+    if (st == ADN_OK && gpu != NULL) st = adn_planned_check(&s.plan, s.run);
 done:
     adn_stand_clear(&s);
     return st;
+}
+
+adn_status adn_plan_text(adn_config *conf, bool as_json, char **out)
+{
+    return plan_text(conf, NULL, as_json, out);
+}
+
+adn_status adn_plan_text_for(const adn_config *conf, const char *gpu, bool as_json, char **out)
+{
+    return plan_text(conf, gpu, as_json, out);
 }

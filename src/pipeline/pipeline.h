@@ -33,7 +33,8 @@ typedef struct adn_plan_block {
 } adn_plan_block;
 
 typedef struct adn_plan {
-    const adn_config *conf; /* borrowed */
+    const adn_config *conf;                 /* borrowed */
+    const struct adn_cuda_model *gpu_model; /* its GPUs are of this model, and not here; NULL */
     adn_model model;
     int *cuts; /* [n_block - 1] */
     int n_block;
@@ -121,6 +122,7 @@ typedef struct adn_run_conf {
     adn_device *dev;              /* borrowed: of all blocks, unless devs says more */
     /* Borrowed [n_column][n_block], of one kind; NULL: dev for each. Copied */
     adn_device *const *devs;
+    bool is_bare;                  /* as in adn_stage_conf */
     size_t bucket_bytes;           /* tests: as in adn_stage_conf */
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */

@@ -43,6 +43,7 @@ static adn_status create_stage(adn_run *r, int j)
                         .until = conf->until,
                         .epoch_samples = p->epoch_samples,
                         .init = conf->model.init,
+                        .is_bare = r->conf.is_bare,
                         .seed = conf->seed,
                         .counts = conf->clock,
                         .bn_reuse = conf->model.bn_reuse,

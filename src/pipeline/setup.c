@@ -274,9 +274,9 @@ adn_status adn_stand(adn_standing *s, const adn_config *conf, const adn_run_conf
     adn_run_conf rc = *tells;
     adn_cuts cuts = {0};
 
-    adn_devices_init(&s->devices, conf);
     ADN_TRY(st, adn_devices_cut(&s->devices, conf, &s->data, &cuts), done);
     ADN_TRY(st, adn_plan_create_cut(conf, &s->data, &cuts, &s->devices.gpus, &s->plan), done);
+    s->plan.gpu_model = s->devices.model;
     ADN_TRY(st, adn_devices_open(&s->devices, &s->plan), done);
     rc.plan = &s->plan;
     rc.data = &s->data;

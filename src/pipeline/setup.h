@@ -23,7 +23,8 @@ typedef struct adn_setup {
 adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells) ADN_MUST_USE;
 void adn_setup_clear(adn_setup *s);
 
-/* A pipeline without a run directory, for who looks at one. data is opened before. */
+/* A pipeline without a run directory, for who looks at one. data is opened and devices are
+ * initialised before. */
 typedef struct adn_standing {
     adn_dataset_pair data;
     adn_plan plan;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/core.h"
-#include "core/json.h"
 #include "core/thread.h"
 
 typedef struct cell {
@@ -118,6 +117,7 @@ static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
     adn_json_open(j, "algorithms", '{');
     adn_net_ops(adn_stage_net(adn_run_stage(r, b), 0), put_algo, j);
     adn_json_close(j, '}');
+    if (p->blocks[b].gpu != ADN_ON_CPU) adn_put_convs(j, r, b);
     adn_json_close(j, '}');
 }
 
@@ -215,6 +215,7 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_string(&j, "schedule", adn_config_word("schedule", (int)p->conf->schedule));
     adn_json_number(&j, "bound", bound(p, r));
     if (is_virtual(p)) adn_json_number(&j, "modelled_bound", modelled_bound(p));
+    if (p->gpu_model != NULL) adn_put_planned(&j, p, r);
     adn_json_open(&j, "blocks", '[');
     for (int b = 0; b < p->n_block; b++) put_block(&j, p, r, b);
     adn_json_close(&j, ']');
@@ -372,7 +373,10 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
     blocks_table(&t, p, r, &total);
     edges_table(&t, p, &total);
     if (is_virtual(p)) times_table(&t, p);
-    algos_table(&t, p, r);
+    if (p->blocks[0].gpu == ADN_ON_CPU)
+        algos_table(&t, p, r);
+    else
+        adn_text_convs(&t, p, r);
     if (is_measured(p)) predicted_table(&t, p);
     adn_text_line(&t, "\nmemory planned: %.1f MiB", mib(total) * p->n_column);
     if (p->n_column > 1) adn_text_line(&t, ", %.1f MiB a replica", mib(total));
@@ -383,5 +387,6 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
                   is_measured(p) ? "measured times" : "multiply-adds", bound(p, r));
     if (is_virtual(p))
         adn_text_line(&t, "speed-up bound by modelled step times: %.2fx\n", modelled_bound(p));
+    if (p->gpu_model != NULL) adn_text_planned(&t, p, r);
     return adn_text_give(&t, out);
 }

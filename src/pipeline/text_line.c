@@ -41,14 +41,17 @@ static adn_status name_gpus(adn_text *t, const adn_plan *p)
 {
     adn_status st = ADN_OK;
     adn_cuda_info info;
+    bool is_here = p->gpu_model == NULL;
 
     for (int j = 0; j < p->n_block; j++) {
         int gpu = p->blocks[j].gpu, first = 0;
         while (p->blocks[first].gpu != gpu) first++;
         if (first < j) continue;
-        ADN_TRY(st, adn_cuda_look(gpu, &info), done);
-        adn_text_line(t, "%scuda:%d (%s)", j == 0 ? "" : ", ", gpu, info.model);
+        if (is_here) ADN_TRY(st, adn_cuda_look(gpu, &info), done);
+        adn_text_line(t, "%scuda:%d (%s)", j == 0 ? "" : ", ", gpu,
+                      is_here ? info.model : p->gpu_model->full_name);
     }
+    if (!is_here) adn_text_line(t, ", not here");
 done:
     return st;
 }

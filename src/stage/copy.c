@@ -46,7 +46,7 @@ static adn_status create_net(adn_copy *c, adn_queue *q, const adn_stage_conf *co
         st,
         adn_optim_create(q, adn_param_type(conf->type), n_param, n_decay, conf->optim, &c->optim),
         done);
-    st = adn_net_init(c->net, conf->init, conf->seed);
+    if (!conf->is_bare) st = adn_net_init(c->net, conf->init, conf->seed);
 done:
     return st;
 }

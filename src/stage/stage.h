@@ -37,6 +37,7 @@ typedef struct adn_stage_conf {
     adn_duration until;          /* where linear and cosine schedules end */
     int64_t epoch_samples;       /* fresh samples that make an epoch of the clock */
     adn_init init;
+    bool is_bare; /* without initial values: for who looks at it and takes no step */
     uint64_t seed;
     size_t bucket_bytes;   /* of gradients that copies average together; 0: as adn_net_conf says */
     adn_clock_kind counts; /* what its clock counts */

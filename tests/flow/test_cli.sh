@@ -95,6 +95,9 @@ expect plan 0 "" "$adonis" plan a.yaml
 prints "activations in fp32"
 prints "processor code $isa "
 grep -q '^1  *unit2.conv  *[a-z]' out || fail "plan prints no algorithm of unit2.conv"
+if "$adonis" version | grep -q "built without CUDA"; then
+    expect plan_for_a_gpu_without_cuda 4 "GPU model h100: this program was built without CUDA" "$adonis" plan a.yaml --gpu h100
+fi
 expect plan_as_json 0 "" env ADONIS_ISA=portable "$adonis" plan a.yaml --json
 holds plan_has_processor_and_algorithms "
 assert j['isa'] == 'portable', j['isa']

@@ -1,13 +1,11 @@
 /* Plans the zoo's convolutions for GPU models that are not here: cuDNN needs their properties
  * alone. Prints a table for people, or tries a sample for ctest. Where a convolution has no plan,
  * it fails. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "core/file.h"
 #include "core/rng.h"
 #include "device/cuda/conv_plan.h"
 #include "zoo_convs.h"
@@ -15,9 +13,8 @@
 enum { MAX_GPUS = 16 };
 
 typedef struct gpu_model {
-    char file[64]; /* "h100": its name without .json */
-    cuda_device gpu;
-    dnn_target target;
+    const char *name; /* "h100" */
+    adn_device *dev;  /* planned for, not here */
 } gpu_model;
 
 typedef struct result {
@@ -29,49 +26,21 @@ typedef struct plans {
     zoo_convs zoo;
     gpu_model model[MAX_GPUS];
     int n_model;
-    dnn_cache *cache;
     result *results; /* [model][conv] */
     int n_without;
 } plans;
 
-/* ---- the models ---- */
-
-static int by_file(const void *a, const void *b)
-{
-    return strcmp(((const gpu_model *)a)->file, ((const gpu_model *)b)->file);
-}
-
-static adn_status read_model(const char *folder, gpu_model *m, dnn_cache *cache)
-{
-    char *path = adn_format("%s/%s.json", folder, m->file), *json = NULL;
-    size_t n;
-    adn_status st = path != NULL ? adn_file_read(path, 1 << 16, &json, &n) : ADN_NOMEM;
-
-    snprintf(m->gpu.name, sizeof(m->gpu.name), "%.15s", m->file);
-    m->target = (dnn_target){.gpu = &m->gpu, .cache = cache};
-    if (st == ADN_OK) st = adn_dnn_props_create(&m->gpu, json, &m->target.props);
-    adn_free(json);
-    adn_free(path);
-    return st;
-}
-
-static adn_status read_models(const char *folder, plans *p)
+static adn_status open_models(plans *p)
 {
     adn_status st = ADN_OK;
-    DIR *d = opendir(folder);
+    const adn_cuda_model *m;
 
-    if (d == NULL) return ADN_FAIL(ADN_IO, "%s: cannot be opened", folder);
-    for (struct dirent *e; (e = readdir(d)) != NULL && p->n_model < MAX_GPUS;) {
-        size_t n = strlen(e->d_name);
-        if (n <= 5 || n > 20 || strcmp(e->d_name + n - 5, ".json") != 0) continue;
-        snprintf(p->model[p->n_model++].file, sizeof(p->model->file), "%.*s", (int)n - 5,
-                 e->d_name);
+    while (st == ADN_OK && (m = adn_cuda_model_get(p->n_model)) != NULL) {
+        ADN_ASSERT(p->n_model < MAX_GPUS);
+        const adn_cuda_conf conf = {.ordinal = p->n_model};
+        p->model[p->n_model].name = m->name;
+        st = adn_cuda_plan_open(&conf, m, &p->model[p->n_model++].dev);
     }
-    closedir(d);
-    qsort(p->model, (size_t)p->n_model, sizeof(*p->model), by_file);
-    for (int g = 0; st == ADN_OK && g < p->n_model; g++)
-        st = read_model(folder, &p->model[g], p->cache);
-    if (st == ADN_OK && p->n_model == 0) st = ADN_FAIL(ADN_IO, "%s: no *.json in it", folder);
     return st;
 }
 
@@ -96,12 +65,14 @@ static result *result_of(const plans *p, int g, int k)
 static adn_status plan_one(plans *p, int g, int k)
 {
     const adn_op_desc *d = &p->zoo.conv[k].desc;
-    const dnn_limits limits = adn_conv_limits(d, &(adn_cuda_conf){0});
+    const cuda_device *gpu = (const cuda_device *)p->model[g].dev;
+    const dnn_target target = {.gpu = gpu, .props = gpu->props, .cache = gpu->plans};
+    const dnn_limits limits = adn_conv_limits(d, &gpu->conf);
     conv_plan *plan = adn_alloc(sizeof(*plan));
     adn_status st;
 
     if (plan == NULL) return ADN_FAIL(ADN_NOMEM, "no memory for a plan");
-    st = adn_conv_plan_create(d, &p->model[g].target, &limits, plan);
+    st = adn_conv_plan_create(d, &target, &limits, plan);
     if (st == ADN_OK)
         *result_of(p, g, k) =
             (result){.is_planned = true,
@@ -110,7 +81,7 @@ static adn_status plan_one(plans *p, int g, int k)
                      .is_filled_up = plan->src_c != d->src.c || plan->dst_c != d->dst.c,
                      .workspace_bytes = plan->plan.workspace_bytes};
     if (st == ADN_END) {
-        printf("%s: no plan for %s\n", p->model[g].file, conv_text(d));
+        printf("%s: no plan for %s\n", p->model[g].name, conv_text(d));
         p->n_without++;
     }
     adn_conv_plan_clear(plan);
@@ -124,7 +95,7 @@ static adn_status plan_all(plans *p)
 
     for (int g = 0; g < p->n_model; g++)
         for (int k = 0; st == ADN_OK && k < p->zoo.n; k++) {
-            if (k % 100 == 0) fprintf(stderr, "%s: %d of %d\n", p->model[g].file, k, p->zoo.n);
+            if (k % 100 == 0) fprintf(stderr, "%s: %d of %d\n", p->model[g].name, k, p->zoo.n);
             st = plan_one(p, g, k);
         }
     return st;
@@ -166,7 +137,7 @@ static void print_row(const plans *p, int net, adn_type type, int batch, int g)
         most = ADN_MAX(most, r->workspace_bytes);
     }
     printf("| %s | %s | %d | %s | %d | %d | %d | %.1f | %d | %d |\n", p->zoo.net[net],
-           type == ADN_BF16 ? "bf16" : "fp32", batch, p->model[g].file, n, n_planned, n_compiled,
+           type == ADN_BF16 ? "bf16" : "fp32", batch, p->model[g].name, n, n_planned, n_compiled,
            (double)most / 0x1p20, n_bias, n_filled);
 }
 
@@ -202,7 +173,7 @@ static void print_without(const plans *p)
             if (why == NULL) continue;
             instead = why;
             snprintf(gpus + strlen(gpus), sizeof(gpus) - strlen(gpus), "%s%s",
-                     gpus[0] != '\0' ? ", " : "", p->model[g].file);
+                     gpus[0] != '\0' ? ", " : "", p->model[g].name);
         }
         if (instead != NULL) printf("| %s | %s | %s |\n", conv_text(&c->desc), gpus, instead);
     }
@@ -229,17 +200,14 @@ static void print_all(const plans *p)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: gpu_plan_zoo [--sample N --seed S --budget SECONDS] FOLDER\n"
-                    "FOLDER has the properties of a GPU model in each .json\n");
+    fprintf(stderr, "usage: gpu_plan_zoo [--sample N --seed S --budget SECONDS]\n");
     return 2;
 }
 
 static void clear(plans *p)
 {
     for (int g = 0; g < p->n_model; g++)
-        if (p->model[g].target.props != NULL)
-            cudnnBackendDestroyDescriptor(p->model[g].target.props);
-    adn_dnn_cache_close(p->cache);
+        if (p->model[g].dev != NULL) p->model[g].dev->ops->close(p->model[g].dev);
     adn_free(p->results);
     zoo_convs_clear(&p->zoo);
 }
@@ -247,14 +215,13 @@ static void clear(plans *p)
 int main(int argc, char **argv)
 {
     static plans p;
-    bool is_sample = argc == 8 && strcmp(argv[1], "--sample") == 0 &&
+    bool is_sample = argc == 7 && strcmp(argv[1], "--sample") == 0 &&
                      strcmp(argv[3], "--seed") == 0 && strcmp(argv[5], "--budget") == 0;
     adn_status st;
 
-    if (argc != 2 && !is_sample) return usage();
-    p.cache = adn_dnn_cache_open();
+    if (argc != 1 && !is_sample) return usage();
     ADN_TRY(st, zoo_convs_create(&p.zoo), done);
-    ADN_TRY(st, read_models(argv[argc - 1], &p), done);
+    ADN_TRY(st, open_models(&p), done);
     p.results = adn_alloc((size_t)p.n_model * (size_t)p.zoo.n * sizeof(*p.results));
     st = p.results != NULL ? ADN_OK : ADN_FAIL(ADN_NOMEM, "no memory for the results");
     if (st != ADN_OK) goto done;

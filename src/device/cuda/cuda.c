@@ -92,7 +92,7 @@ const cuda_plan adn_cuda_plans[ADN_N_OP] = {
     [ADN_OP_ADAMW] = adn_cuda_plan_elem,
 };
 
-static void op_destroy(adn_op *base)
+void adn_cuda_op_destroy(adn_op *base)
 {
     cuda_op *op = (cuda_op *)base;
 
@@ -102,7 +102,7 @@ static void op_destroy(adn_op *base)
     adn_free(op);
 }
 
-static adn_status plan(adn_queue *queue, const adn_op_desc *d, adn_op **out)
+adn_status adn_cuda_op_plan(adn_queue *queue, const adn_op_desc *d, adn_op **out)
 {
     cuda_queue *q = (cuda_queue *)queue;
     adn_status st;
@@ -119,12 +119,12 @@ static adn_status plan(adn_queue *queue, const adn_op_desc *d, adn_op **out)
                       adn_op_infos[d->kind].name);
         goto fail;
     }
-    CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), fail);
+    if (q->gpu->props == NULL) CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), fail);
     ADN_TRY(st, adn_cuda_plans[d->kind](op), fail);
     *out = &op->base;
     return ADN_OK;
 fail:
-    op_destroy(&op->base);
+    adn_cuda_op_destroy(&op->base);
     return st;
 }
 
@@ -177,9 +177,9 @@ static const adn_device_ops cuda_ops = {
     .layout_destroy = adn_cuda_layout_destroy,
     .param_import = adn_cuda_param_import,
     .param_export = adn_cuda_param_export,
-    .plan = plan,
+    .plan = adn_cuda_op_plan,
     .run = run,
-    .op_destroy = op_destroy,
+    .op_destroy = adn_cuda_op_destroy,
 };
 
 int adn_cuda_count(const char **why)
@@ -245,6 +245,7 @@ done:
 
 adn_status adn_cuda_reach(adn_device *a, adn_device *b)
 {
+    if (((const cuda_device *)a)->props != NULL) return ADN_OK; /* as is b: neither is here */
     adn_status st = reach((const cuda_device *)a, (const cuda_device *)b);
     return st == ADN_OK ? reach((const cuda_device *)b, (const cuda_device *)a) : st;
 }

@@ -60,6 +60,23 @@ target_include_directories(adn_kernels PUBLIC kernels)
 target_include_directories(adn_kernels SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
 target_link_libraries(adn_kernels PUBLIC CUDA::cudart)
 
+# The table of GPU models that are planned for, from models/*.json: what cuDNN writes of such a GPU. totalGlobalMem is
+# what drivers were seen to give to programs.
+file(GLOB model_files CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/models/*.json)
+set(model_rows "")
+foreach(file ${model_files})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    get_filename_component(name ${file} NAME_WE)
+    file(READ ${file} json)
+    string(JSON full_name GET "${json}" deviceName)
+    string(JSON bytes GET "${json}" totalGlobalMem)
+    string(REPLACE "\"" "\\\"" json "${json}")
+    string(REPLACE "\n" "\\n\"\n     \"" json "${json}")
+    string(APPEND model_rows "    {\"${name}\", \"${full_name}\", ${bytes}u,\n     \"${json}\"},\n")
+endforeach()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/models/models.c.in ${CMAKE_BINARY_DIR}/cuda_models.c @ONLY)
+
 adn_library(cuda device/cuda adn_device adn_kernels CUDA::cublas ${CUDNN_LIBRARY} ${CMAKE_DL_LIBS})
+target_sources(adn_cuda PRIVATE ${CMAKE_BINARY_DIR}/cuda_models.c)
 target_include_directories(adn_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE} ${NCCL_INCLUDE})
 set(ADN_HAS_CUDA ON)

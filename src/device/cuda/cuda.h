@@ -19,6 +19,10 @@ typedef struct cuda_device {
     char model[64];          /* "NVIDIA H100 80GB HBM3" */
     int sm;                  /* multiprocessors */
     struct dnn_cache *plans; /* cuDNN's, on disk; NULL: not kept */
+    /* Of a model that is planned for and not here (planned.c), which calls no CUDA: its properties,
+     * else NULL; and what was asked of it. */
+    cudnnBackendDescriptor_t props;
+    adn_cuda_planned planned;
 } cuda_device;
 
 /* Of one operation, or of a queue's copies: what runs between its two events. */
@@ -58,6 +62,8 @@ struct cuda_op {
  * too. */
 typedef adn_status (*cuda_plan)(cuda_op *op);
 extern const cuda_plan adn_cuda_plans[ADN_N_OP];
+adn_status adn_cuda_op_plan(adn_queue *q, const adn_op_desc *d, adn_op **out);
+void adn_cuda_op_destroy(adn_op *op);
 
 /* One check for each foreign world of errors. A failed CUDA call is told with its text, the GPU
  * and, out of memory, what to lower; after a sticky error the GPU is lost to the process. */

@@ -3,6 +3,8 @@
  * where the graph does not, and form the sums for a norm and a bias' gradient. */
 #include "device/cuda/conv_plan.h"
 
+#include <stdio.h>
+
 enum { ALIGNMENT = 256 };
 
 typedef struct conv {
@@ -13,6 +15,7 @@ typedef struct conv {
      * one. */
     size_t src_at, dst_at; /* filled up src and gradient of dst */
     size_t plan_at;        /* cuDNN's; what our kernels want begins there too */
+    char detail[80];       /* of the plan, for people */
 } conv;
 
 static void conv_free(void *impl)
@@ -153,16 +156,39 @@ done:
     return st;
 }
 
+/* What cuDNN does, and what our kernels do for it. */
+static void describe(cuda_op *op)
+{
+    const adn_op_desc *d = &op->base.desc;
+    conv *v = op->impl;
+    bool is_full = v->dnn.src_c != d->src.c || v->dnn.dst_c != d->dst.c;
+    const char *bias = d->kind != ADN_OP_CONV_FWD || !d->u.conv.has_bias ? ""
+                       : v->dnn.adds_bias                                ? ", bias fused"
+                                                                         : ", bias by ours";
+
+    snprintf(v->detail, sizeof(v->detail), "engine %d%s%s%s", v->dnn.plan.engine,
+             v->dnn.plan.is_compiled ? ", compiled" : "", bias,
+             is_full ? ", filled up by ours" : "");
+    op->base.detail = v->detail;
+}
+
 static adn_status choose(cuda_op *op)
 {
     const adn_op_desc *d = &op->base.desc;
-    const cuda_device *gpu = op->q->gpu;
+    cuda_device *gpu = op->q->gpu;
     conv *v = op->impl;
-    const dnn_target target = {.gpu = gpu, .handle = op->q->dnn, .cache = gpu->plans};
+    const dnn_target target = {
+        .gpu = gpu, .handle = op->q->dnn, .props = gpu->props, .cache = gpu->plans};
     const dnn_limits limits = adn_conv_limits(d, &gpu->conf);
     adn_status st = adn_conv_plan_create(d, &target, &limits, &v->dnn);
 
+    if (st == ADN_OK) describe(op);
     if (st != ADN_END) return st;
+    if (gpu->props != NULL) { /* told with all the rest */
+        gpu->planned.n_without++;
+        op->base.algo = "none";
+        return ADN_OK;
+    }
     return ADN_FAIL(ADN_DEVICE,
                     "%s (%s): cuDNN has no plan for %s of %d to %d channels, kernel %d, stride %d, "
                     "on %dx%d, batch %d, within %zu MiB of workspace",
@@ -208,7 +234,8 @@ static void lay_out_workspace(cuda_op *op)
 adn_status adn_cuda_plan_conv(cuda_op *op)
 {
     const adn_op_desc *d = &op->base.desc;
-    adn_status st = adn_cuda_queue_dnn(op->q);
+    bool is_here = op->q->gpu->props == NULL;
+    adn_status st = is_here ? adn_cuda_queue_dnn(op->q) : ADN_OK;
     if (st != ADN_OK) return st;
     conv *v = adn_alloc(sizeof(*v));
 

@@ -42,10 +42,20 @@ void adn_cuda_queue_destroy(adn_queue *queue)
     adn_free(q);
 }
 
+/* Of a GPU that is not here: it would be taken. */
+static adn_status count_workspace(cuda_queue *q)
+{
+    adn_device *gpu = &q->gpu->base;
+
+    if (q->blas_workspace != NULL) return ADN_OK;
+    return gpu->ops->alloc(gpu, BLAS_WORKSPACE, &q->blas_workspace);
+}
+
 adn_status adn_cuda_queue_blas(cuda_queue *q)
 {
     adn_status st = ADN_OK;
 
+    if (q->gpu->props != NULL) return count_workspace(q);
     if (q->blas != NULL) return ADN_OK;
     CUBLAS_TRY(st, q->gpu, cublasCreate(&q->blas), done);
     CUBLAS_TRY(st, q->gpu, cublasSetStream(q->blas, q->stream), done);

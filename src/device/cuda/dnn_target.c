@@ -71,12 +71,24 @@ static char *describe(cudnnBackendDescriptor_t props)
     return all;
 }
 
+/* A plan that was made without the GPU, or without what compiles, is none that it would get. */
+static char *describe_absent(const dnn_target *target)
+{
+    char *model = describe(target->props), *all = NULL;
+
+    if (model != NULL)
+        all = adn_format("%s, not here%s", model,
+                         target->gpu->planned.compiles ? "" : ", nothing is compiled");
+    adn_free(model);
+    return all;
+}
+
 char *adn_dnn_target_describe(const dnn_target *target)
 {
     cudnnBackendDescriptor_t props = NULL;
     char *text = NULL;
 
-    if (target->props != NULL) return describe(target->props);
+    if (target->props != NULL) return describe_absent(target);
     if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &props) !=
         CUDNN_STATUS_SUCCESS)
         return NULL;

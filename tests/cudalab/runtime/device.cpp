@@ -105,6 +105,8 @@ LAB_API cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int devi
     strcpy(properties->name, "cudalab");
     properties->major = 7; // of the PTX that the interpreter reads
     properties->minor = 5;
+    properties->pciDomainID = 0xfa4e; // no real slot's
+    properties->pciBusID = device + 1;
     properties->multiProcessorCount = 4; // few, so that grids stay small
     properties->warpSize = 32;
     properties->maxThreadsPerBlock = 1024;
