@@ -144,6 +144,17 @@ typedef struct adn_k_sgd {
 cudaError_t adn_k_sgd_step(const adn_k_sgd *how, float *weight, float *momentum, const float *grad,
                            const int32_t *halt, size_t n, cudaStream_t stream);
 
+/* ---- adamw.cu ---- */
+
+typedef struct adn_k_adamw {
+    float keep;     /* of the weight: 1 - lr decay */
+    float b1, new1; /* of the gradients' moment, of a gradient: 1 - b1 */
+    float b2, new2; /* of their squares */
+    float rate, scale, eps;
+} adn_k_adamw;
+cudaError_t adn_k_adamw_step(const adn_k_adamw *how, float *weight, float *momentum, float *moment2,
+                             const float *grad, const int32_t *halt, size_t n, cudaStream_t stream);
+
 #ifdef __cplusplus
 }
 #endif

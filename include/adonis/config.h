@@ -102,11 +102,15 @@ typedef struct adn_sched_conf {
     adn_duration warmup; /* linear from 0 up to the schedule's value; {0, ADN_EPOCHS}: none */
 } adn_sched_conf;
 
+typedef enum adn_optim_kind { ADN_OPTIM_SGD, ADN_OPTIM_ADAMW } adn_optim_kind;
 typedef struct adn_optim_conf {
-    double lr, momentum, weight_decay;
-    bool nesterov;
+    adn_optim_kind kind;
+    double lr, weight_decay;
     bool no_decay_bias, no_decay_norm;
-    bool reset_momentum; /* at each decay of a step schedule */
+    double momentum; /* of sgd, as these two */
+    bool nesterov;
+    bool reset_momentum;  /* at each decay of a step schedule */
+    double betas[2], eps; /* of adamw */
     adn_sched_conf schedule;
 } adn_optim_conf;
 

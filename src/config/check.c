@@ -189,7 +189,7 @@ adn_status adn_config_check(adn_config *conf)
     adn_config_check_chaos(conf, n_block);
     if (adn_config_is_sure(conf, "optim.schedule")) check_schedule(conf);
     if (adn_config_is_sure(conf, "optim.nesterov") && adn_config_is_sure(conf, "optim.momentum") &&
-        o->nesterov && o->momentum == 0)
+        o->kind == ADN_OPTIM_SGD && o->nesterov && o->momentum == 0)
         (void)adn_config_error(adn_config_node(conf, "optim.nesterov"),
                                "'optim.nesterov' needs a momentum above 0");
     return ADN_OK;

@@ -97,6 +97,10 @@ void adn_schema_expects(const adn_key *key, adn_text *t)
         adn_text_add(t, "auto, or a list of 1 to %d numbers", ADN_MAX_CHANNELS);
         add_range(key, t);
         break;
+    case ADN_KEY_PAIR:
+        adn_text_add(t, "a list of two numbers");
+        add_range(key, t);
+        break;
     case ADN_KEY_CUTS:
         adn_text_add(t, "every, auto, or a list of units such as [2, 4]");
         break;

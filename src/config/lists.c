@@ -186,11 +186,15 @@ adn_status adn_value_read_list(adn_value *v)
     if (v->key->type == ADN_KEY_DEVICE) return read_device(v);
     if (v->key->type == ADN_KEY_NO_DECAY) return read_no_decay(v);
     if (take_word(v, &st)) return st;
-    bool is_fixed = v->key->type == ADN_KEY_CHANNELS; /* an array inside the struct */
+    bool is_pair = v->key->type == ADN_KEY_PAIR;
+    bool is_fixed = is_pair || v->key->type == ADN_KEY_CHANNELS; /* an array inside the struct */
     int max = v->key->type == ADN_KEY_AUGMENT ? MAX_AUGMENT
+              : is_pair                       ? 2
               : is_fixed                      ? ADN_MAX_CHANNELS
                                               : MAX_ITEMS;
     ADN_TRY(st, take_array(v, max, ADN_MAX(sizeof(double), sizeof(adn_duration)), &array), fail);
+    if (is_pair && v->node->n_item < 2)
+        return adn_config_error(v->node, "'%s' has %d of its 2 entries", v->path, v->node->n_item);
     if (is_fixed && v->node->n_item == 0) return adn_value_refuse(v, v->node, NULL);
     adn_text_add(&v->canon, "[");
     for (const adn_item *i = v->node->items; i != NULL; i = i->next, n++) {
@@ -203,6 +207,7 @@ adn_status adn_value_read_list(adn_value *v)
     if (bad != ADN_OK) return bad;
     if (is_fixed) {
         memcpy(v->field, array, (size_t)n * sizeof(double));
+        if (is_pair) return ADN_OK;
         *(bool *)v->field_auto = false;
     } else {
         memcpy(v->field, &array, sizeof(array));

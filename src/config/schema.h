@@ -27,6 +27,7 @@ typedef enum adn_key_type {
     ADN_KEY_AUGMENT,  /* [crop 4, flip]: adn_aug_conf pointer, count at `at_n` */
     ADN_KEY_CHANNELS, /* auto, or a number a channel: double array, count at `at_n`, bool auto at
                          `at_auto` */
+    ADN_KEY_PAIR,     /* [0.9, 0.999]: two numbers in range, a double array */
     ADN_KEY_CUTS,     /* every, auto, or [2, 4]: int pointer, count at `at_n`, kind at `at_auto` */
     ADN_KEY_TIMES,    /* [15ep, 30ep]: adn_duration pointer, count at `at_n` */
     ADN_KEY_NO_DECAY, /* of bias, norm: bool at `at`, bool at `at_n` */

@@ -65,6 +65,20 @@ static void mark_schedule(const adn_config *conf)
     if (!has_steps) mark_path(conf, "optim.reset_momentum", names[kind]);
 }
 
+/* Momentum is one rule's, betas are another's. */
+static void mark_rule(const adn_config *conf)
+{
+    static const char *const of_sgd[] = {"optim.momentum", "optim.nesterov",
+                                         "optim.reset_momentum"};
+
+    if (conf->optim.kind == ADN_OPTIM_SGD) {
+        mark_path(conf, "optim.betas", "optimizer sgd");
+        mark_path(conf, "optim.eps", "optimizer sgd");
+        return;
+    }
+    for (size_t i = 0; i < ADN_COUNT(of_sgd); i++) mark_path(conf, of_sgd[i], "optimizer adamw");
+}
+
 /* Keys of modelled time, and of links in it: the machine has its own. */
 static void mark_virtual(const adn_config *conf)
 {
@@ -85,6 +99,7 @@ static void forget_unused(adn_config *conf)
         conf->after_end = ADN_AFTER_EVAL_FORWARD;
         for (int i = 0; i < conf->chaos.n_link; i++) conf->chaos.links[i].loss = 0;
     }
+    if (conf->optim.kind != ADN_OPTIM_SGD) conf->optim.reset_momentum = false;
     if (conf->mode == ADN_MODE_BP) conf->chaos.n_slow = 0;
     if (conf->mode == ADN_MODE_BP || conf->schedule == ADN_SCHEDULE_THREADS) conf->chaos.n_link = 0;
 }
@@ -106,6 +121,7 @@ void adn_config_mark_unused(adn_config *conf)
     }
     if (!has_blocks) conf->n_block = 0; /* entries for the blocks of other modes */
     if (conf->mode != ADN_MODE_BP) mark_heads(conf);
+    mark_rule(conf);
     mark_schedule(conf);
     mark_virtual(conf);
     forget_unused(conf);

@@ -91,6 +91,13 @@ const adn_op_info adn_op_infos[ADN_N_OP] = {
     [ADN_OP_SGD] = {"sgd",
                     {[ADN_GRAD_WEIGHT] = R, [ADN_HALT] = R, [ADN_WEIGHT] = RW, [ADN_MOMENTUM] = RW},
                     {0}},
+    [ADN_OP_ADAMW] = {"adamw",
+                      {[ADN_GRAD_WEIGHT] = R,
+                       [ADN_HALT] = R,
+                       [ADN_WEIGHT] = RW,
+                       [ADN_MOMENTUM] = RW,
+                       [ADN_MOMENT2] = RW},
+                      {0}},
 };
 
 size_t adn_type_bytes(adn_type t)
@@ -152,6 +159,11 @@ bool adn_op_is_activation(adn_op_kind kind, adn_role role)
     }
 }
 
+bool adn_op_is_update(adn_op_kind kind)
+{
+    return kind == ADN_OP_SGD || kind == ADN_OP_ADAMW;
+}
+
 size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
 {
     size_t item =
@@ -159,7 +171,7 @@ size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
     size_t n_src = adn_shape_count(d->src) * item, n_dst = adn_shape_count(d->dst) * item;
 
     if (adn_op_infos[d->kind].role[role] == ADN_NONE) return 0;
-    if (d->kind == ADN_OP_SGD) return role == ADN_HALT ? sizeof(int32_t) : n_src;
+    if (adn_op_is_update(d->kind)) return role == ADN_HALT ? sizeof(int32_t) : n_src;
     switch (role) {
     case ADN_SRC:
         return d->kind == ADN_OP_NORMALISE ? adn_shape_count(d->src) : n_src;
@@ -196,6 +208,7 @@ size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
     case ADN_HALT:
         return sizeof(int32_t);
     case ADN_MOMENTUM:
+    case ADN_MOMENT2:
     case ADN_WORKSPACE:
     case ADN_N_ROLE:
         break;

@@ -62,11 +62,12 @@ typedef enum adn_role {
     ADN_INV_STD,
     ADN_RUN_MEAN, /* running statistics: [c] */
     ADN_RUN_VAR,
-    ADN_INDEX,  /* u8 a pooled element: which of the window's elements was the largest */
-    ADN_LABELS, /* adn_label[n] */
-    ADN_RESULT, /* adn_loss_result */
-    ADN_HALT,   /* int32: set by a loss that is not finite; updates then change nothing */
-    ADN_MOMENTUM,
+    ADN_INDEX,     /* u8 a pooled element: which of the window's elements was the largest */
+    ADN_LABELS,    /* adn_label[n] */
+    ADN_RESULT,    /* adn_loss_result */
+    ADN_HALT,      /* int32: set by a loss that is not finite; updates then change nothing */
+    ADN_MOMENTUM,  /* AdamW: of gradients */
+    ADN_MOMENT2,   /* of their squares */
     ADN_WORKSPACE, /* as the plan asks */
     ADN_N_ROLE
 } adn_role;
@@ -103,6 +104,12 @@ typedef enum adn_role {
  * SGD             PyTorch's, over a flat array: g += decay w; m = momentum m + g; w -= lr (nesterov
  *                 ? g + momentum m : m); nothing if halt is set. Values: lr, momentum, decay, 1:
  *                 m = 0 first.  R grad_weight halt  RW weight momentum
+ * ADAMW           PyTorch's, likewise: w = keep w; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+ *                 w -= rate m / (scale sqrt(v) + eps); nothing if halt is set. Values: keep, b1,
+ *                 1 - b1, b2, 1 - b2, rate, scale, eps; the t-th update of a rate lr with a decay
+ *                 has keep = 1 - lr decay, rate = lr / (1 - b1^t), scale = 1 / sqrt(1 - b2^t).
+ *                 What is 0 in w, g, m and v stays 0
+ *                 R grad_weight halt  RW weight momentum moment2
  */
 /* clang-format on */
 typedef enum adn_op_kind {
@@ -123,18 +130,19 @@ typedef enum adn_op_kind {
     ADN_OP_LOSS,
     ADN_OP_NORMALISE,
     ADN_OP_SGD,
+    ADN_OP_ADAMW,
     ADN_N_OP
 } adn_op_kind;
 
 typedef enum adn_pool_kind { ADN_POOL_MAX, ADN_POOL_AVG, ADN_POOL_ADAPTIVE_AVG } adn_pool_kind;
-enum { ADN_PIXEL_CHANNELS = 4, ADN_N_VALUE = 4 };
+enum { ADN_PIXEL_CHANNELS = 4, ADN_N_VALUE = 8 };
 
 typedef struct adn_layout adn_layout;
 
-/* src and dst are the forward operation's shapes for the gradients too. SGD: src.c elements. */
+/* src and dst are the forward operation's shapes for the gradients too. Updates: src.c elements. */
 typedef struct adn_op_desc {
     adn_op_kind kind;
-    adn_type type; /* of activations; SGD: of the arrays */
+    adn_type type; /* of activations; updates: of the arrays */
     adn_shape src, dst;
     union {
         struct {
@@ -180,6 +188,7 @@ typedef struct adn_op_info {
 extern const adn_op_info adn_op_infos[ADN_N_OP];
 /* The role holds activations, or gradients of some: elements of the descriptor's type. */
 bool adn_op_is_activation(adn_op_kind kind, adn_role role);
+bool adn_op_is_update(adn_op_kind kind); /* of parameters, flat arrays: SGD, ADAMW */
 /* Bytes that `role` must hold for this operation (workspace: 0, the plan says). */
 size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role);
 /* Multiply-adds of one run (convolutions and linear; 0 for the rest), and bytes that must move. */
@@ -316,7 +325,7 @@ struct adn_group {
 struct adn_layout {
     adn_device *dev;
     adn_type type;
-    size_t bytes;           /* of the weight, padding included; padding stays zero under SGD */
+    size_t bytes;           /* of the weight, padding included; it stays zero under updates */
     int o, i, kernel, h, w; /* linear: kernel 0, input [h, w, i] */
     const char *algo;       /* "loops", "panels" (ours), "onednn" */
 };

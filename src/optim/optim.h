@@ -6,19 +6,30 @@
 #include "core/core.h"
 #include "device/device.h"
 
-/* SGD with momentum, Nesterov, weight decay (PyTorch's formulas), over n_param elements of which
- * the first n_decay are decayed. Owns the momenta: an array like the parameters, zero at first. */
+/* The update rule that `conf` names (borrowed), over n_param elements of which the first n_decay
+ * are decayed. Owns its states: arrays like the parameters, zero at first. */
 typedef struct adn_optim adn_optim;
 adn_status adn_optim_create(adn_queue *q, adn_type type, size_t n_param, size_t n_decay,
                             const adn_optim_conf *conf, adn_optim **out) ADN_MUST_USE;
 void adn_optim_destroy(adn_optim *o);
-void *adn_optim_momenta(adn_optim *o);
-/* One update, enqueued. resets: momenta are zeroed first. halt: device memory, nothing happens if
- * set. */
-adn_status adn_optim_step(adn_optim *o, void *params, const void *grads, double lr, bool resets,
+
+typedef struct adn_update {
+    double lr;
+    int64_t count; /* it is the count-th, from 1 */
+    bool resets;   /* momenta are zeroed first; of rules that say so (config: reset_momentum) */
+} adn_update;
+/* One update, enqueued. halt: device memory, nothing happens if set. */
+adn_status adn_optim_step(adn_optim *o, void *params, const void *grads, const adn_update *u,
                           int32_t *halt) ADN_MUST_USE;
 /* What updates the decayed elements (part 0) or the others (part 1); NULL: there are none. */
 const adn_op *adn_optim_op(const adn_optim *o, int part);
+
+/* States of a rule, and how tensors of the k-th are called in files: the parameter's name and this.
+ */
+enum { ADN_OPTIM_STATES = 2 };
+int adn_optim_n_state(const adn_optim_conf *conf);
+const char *adn_optim_state_ending(const adn_optim_conf *conf, int k);
+void *adn_optim_state(adn_optim *o, int k); /* NULL: it has fewer */
 
 /* Where a stage's clock stands before a step, in all units. */
 typedef struct adn_progress {

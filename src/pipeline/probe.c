@@ -191,7 +191,7 @@ typedef struct clocks {
 static void add_seconds(void *user, const char *layer, const adn_op *op)
 {
     clocks *c = user;
-    if (op->desc.kind == ADN_OP_SGD)
+    if (adn_op_is_update(op->desc.kind))
         c->update += op->tally.seconds;
     else
         c->part[part_of(c->of, layer)] += op->tally.seconds;
@@ -263,11 +263,12 @@ static void weigh(probe *p)
 {
     const adn_net *net = adn_stage_net(p->stage, 0);
     double item = (double)adn_type_bytes(adn_param_type(p->every->type));
+    int n_array = 2 + adn_optim_n_state(&p->every->conf->optim); /* weights, gradients, states */
 
     for (int i = 0; i < adn_net_n_tensor(net); i++) {
         const adn_tensor *t = adn_net_tensor(net, i);
         double bytes = t->layout != NULL ? (double)t->layout->bytes : item * (double)t->count;
-        if (!t->is_stat) p->cost[part_of(p, t->name)].state_bytes += 3 * bytes;
+        if (!t->is_stat) p->cost[part_of(p, t->name)].state_bytes += n_array * bytes;
     }
     adn_net_ops(net, add_bytes, p);
 }

@@ -8,7 +8,7 @@
 /* A unit's or a head's part of a step of the full batch: forward, backward, update. */
 typedef struct adn_part_cost {
     double seconds;         /* of its operations */
-    double state_bytes;     /* parameters, gradients, momenta */
+    double state_bytes;     /* parameters, gradients, the optimizer's states */
     double kept_bytes;      /* activations from forward to backward */
     double passing_bytes;   /* gradients of one operation's activations: the most at a time */
     double workspace_bytes; /* of one operation: the most */

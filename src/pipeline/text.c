@@ -15,6 +15,7 @@ typedef struct cell {
 
 typedef struct block_facts {
     adn_net_sizes net;
+    size_t optim_bytes; /* of the optimizer's states */
     adn_shape input, emits;
     int first_unit, last_unit;
 } block_facts;
@@ -22,7 +23,10 @@ typedef struct block_facts {
 static block_facts facts_of(const adn_plan *p, adn_run *r, int j)
 {
     const adn_plan_block *b = &p->blocks[j];
-    return (block_facts){.net = adn_net_size(adn_stage_net(adn_run_stage(r, j), 0)),
+    adn_net_sizes net = adn_net_size(adn_stage_net(adn_run_stage(r, j), 0));
+    size_t n_state = (size_t)adn_optim_n_state(&p->conf->optim);
+    return (block_facts){.net = net,
+                         .optim_bytes = n_state * net.param_bytes,
                          .input = b->spec.input,
                          .emits = b->emits,
                          .first_unit = b->first_unit,
@@ -106,7 +110,7 @@ static void put_block(adn_json *j, const adn_plan *p, adn_run *r, int b)
     adn_json_number(j, "head_macs", f.net.head_macs);
     adn_json_int(j, "parameters", f.net.n_param);
     adn_json_int(j, "parameter_bytes", (int64_t)f.net.param_bytes);
-    adn_json_int(j, "optimizer_bytes", (int64_t)f.net.param_bytes);
+    adn_json_int(j, "optimizer_bytes", (int64_t)f.optim_bytes);
     adn_json_int(j, "gradient_bytes", (int64_t)f.net.grad_bytes);
     adn_json_int(j, "activation_bytes", (int64_t)f.net.activation_bytes);
     adn_json_int(j, "workspace_bytes", (int64_t)f.net.workspace_bytes);
@@ -230,7 +234,7 @@ static void blocks_table(adn_text *t, const adn_plan *p, adn_run *r, size_t *tot
     for (int b = 0; b < p->n_block; b++) {
         block_facts f = facts_of(p, r, b);
         char units[16], in[24], to[24];
-        size_t state = 2 * f.net.param_bytes + f.net.grad_bytes;
+        size_t state = f.net.param_bytes + f.optim_bytes + f.net.grad_bytes;
         size_t peak = state + f.net.activation_bytes + f.net.workspace_bytes;
         snprintf(units, sizeof(units), "%d-%d", f.first_unit, f.last_unit);
         snprintf(in, sizeof(in), "%dx%dx%d", f.input.h, f.input.w, f.input.c);
@@ -240,7 +244,7 @@ static void blocks_table(adn_text *t, const adn_plan *p, adn_run *r, size_t *tot
                       "%5.1f MiB  %8.1f  %-8s  %s\n",
                       b, units, in, b == p->n_block - 1 ? "-" : to, f.net.macs * 1e-6,
                       100 * f.net.head_macs / f.net.macs, (long long)f.net.n_param,
-                      mib(2 * f.net.param_bytes), mib(f.net.activation_bytes),
+                      mib(f.net.param_bytes + f.optim_bytes), mib(f.net.activation_bytes),
                       mib(f.net.workspace_bytes), mib(peak), adn_plan_device(p, 0, b).s,
                       threads_of(&p->blocks[b]).s);
         *total += peak;

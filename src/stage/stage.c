@@ -102,15 +102,16 @@ static adn_status update(adn_stage *s, int n, double *out_lr)
                       .seconds = s->clock != NULL ? adn_clock_now(s->clock) : 0,
                       .step_epochs = (double)n / spe};
     int64_t decays = adn_schedule_decays(&s->optim_conf->schedule, p);
-    bool resets = s->optim_conf->reset_momentum && decays > s->decays;
+    adn_update u = {.lr = adn_schedule_lr(s->optim_conf, s->until, p),
+                    .count = adn_stage_clock_now(s).updates + 1,
+                    .resets = s->optim_conf->reset_momentum && decays > s->decays};
     adn_status st = ADN_OK;
 
     s->decays = decays;
-    *out_lr = adn_schedule_lr(s->optim_conf, s->until, p);
+    *out_lr = u.lr;
     for (int k = 0; k < s->n_copy && st == ADN_OK; k++) {
         adn_copy *c = &s->copies[k];
-        st = adn_optim_step(c->optim, adn_net_params(c->net), adn_net_grads(c->net), *out_lr,
-                            resets, c->halt);
+        st = adn_optim_step(c->optim, adn_net_params(c->net), adn_net_grads(c->net), &u, c->halt);
     }
     return st;
 }
@@ -276,9 +277,9 @@ adn_net *adn_stage_net(adn_stage *s, int copy)
     return s->copies[copy].net;
 }
 
-void *adn_stage_momenta(adn_stage *s, int copy)
+adn_optim *adn_stage_optim(adn_stage *s, int copy)
 {
-    return adn_optim_momenta(s->copies[copy].optim);
+    return s->copies[copy].optim;
 }
 
 int adn_stage_n_copy(const adn_stage *s)

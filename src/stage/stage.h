@@ -14,6 +14,7 @@
 #include "adonis/config.h"
 #include "edge/edge.h"
 #include "nn/nn.h"
+#include "optim/optim.h"
 #include "store/store.h"
 
 typedef struct adn_stage adn_stage;
@@ -71,9 +72,9 @@ adn_status adn_stage_finish(adn_stage *s) ADN_MUST_USE;
  */
 adn_status adn_stage_finish_test(adn_stage *s) ADN_MUST_USE;
 
-/* Writes block<j>.safetensors and block<j>.optim.safetensors (momenta; clock and open epoch's sums
- * in its metadata) into dir, and reads them back. Loading with_optim false takes weights and
- * statistics alone. */
+/* Writes block<j>.safetensors and block<j>.optim.safetensors (the optimizer's states; clock and
+ * open epoch's sums in its metadata) into dir, and reads them back. Loading with_optim false takes
+ * weights and statistics alone. */
 adn_status adn_stage_save(adn_stage *s, const char *dir) ADN_MUST_USE;
 adn_status adn_stage_load(adn_stage *s, const char *dir, bool with_optim) ADN_MUST_USE;
 
@@ -91,9 +92,9 @@ int adn_stage_open_epoch(const adn_stage *s);
 /* How far it is: any thread. */
 adn_stage_view adn_stage_look(adn_stage *s);
 
-/* A copy's net, for tests, plan and bench: all are the same. */
+/* A copy's net and optimizer, for tests, plan and bench: all are the same. */
 adn_net *adn_stage_net(adn_stage *s, int copy);
-void *adn_stage_momenta(adn_stage *s, int copy);
+adn_optim *adn_stage_optim(adn_stage *s, int copy);
 int adn_stage_n_copy(const adn_stage *s);
 adn_queue *const *adn_stage_queues(adn_stage *s);     /* [n_copy] */
 adn_queue *const *adn_stage_out_queues(adn_stage *s); /* which write the slots that it emits into */

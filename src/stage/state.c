@@ -1,5 +1,5 @@
-/* A stage's state in files: weights and statistics in PyTorch's names and layouts, momenta, the
- * clock. */
+/* A stage's state in files: weights and statistics in PyTorch's names and layouts, the
+ * optimizer's states, the clock. */
 #include "stage/inside.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 #include "core/file.h"
 
-enum { N_META = 13, META_ROOM = 40 };
+enum { N_META = 13, META_ROOM = 40, NAME_ROOM = 80 };
 
 static char *file_of(const adn_stage *s, const char *dir, const char *ending)
 {
@@ -27,7 +27,7 @@ static bool is_tracked(const adn_tensor *t)
 typedef struct writing {
     adn_st_tensor *tensors;
     int n;
-    char (*names)[80]; /* of num_batches_tracked */
+    char (*names)[NAME_ROOM]; /* that are not the net's own */
     int64_t tracked;
 } writing;
 
@@ -39,15 +39,22 @@ static void writing_clear(writing *w, int64_t *tracked)
     adn_free(w->names);
 }
 
-/* Appends tensor i of the net: float for a float net, exact. */
-static adn_status put_tensor(adn_stage *s, writing *w, int i, const void *base)
+/* Tensor i's name in the optimizer's k-th state. */
+static void state_name(const adn_stage *s, int i, int k, char name[NAME_ROOM])
+{
+    snprintf(name, NAME_ROOM, "%s%s", adn_net_tensor(s->copies[0].net, i)->name,
+             adn_optim_state_ending(s->optim_conf, k));
+}
+
+/* Appends tensor i of the net, under a name that stays: float for a float net, exact. */
+static adn_status put_tensor(adn_stage *s, writing *w, int i, const char *name, const void *base)
 {
     const adn_tensor *t = adn_net_tensor(s->copies[0].net, i);
     double *values = adn_alloc(t->count * sizeof(*values));
     adn_st_tensor *dst = &w->tensors[w->n];
 
     if (values == NULL) return ADN_FAIL(ADN_NOMEM, "%s: no memory to save it", t->name);
-    *dst = (adn_st_tensor){.name = t->name, .n_dim = t->n_dim, .data = values, .type = ADN_ST_F64};
+    *dst = (adn_st_tensor){.name = name, .n_dim = t->n_dim, .data = values, .type = ADN_ST_F64};
     for (int d = 0; d < t->n_dim; d++) dst->dim[d] = t->dim[d];
     w->n++;
     adn_status st = adn_net_export(s->copies[0].net, i, base, values);
@@ -78,7 +85,7 @@ static adn_status save_weights(adn_stage *s, const char *dir)
     }
     for (int i = 0; i < n; i++) {
         const adn_tensor *t = adn_net_tensor(s->copies[0].net, i);
-        ADN_TRY(st, put_tensor(s, &w, i, adn_net_params(s->copies[0].net)), done);
+        ADN_TRY(st, put_tensor(s, &w, i, t->name, adn_net_params(s->copies[0].net)), done);
         if (!is_tracked(t)) continue;
         snprintf(w.names[i], sizeof(w.names[i]), "%.*s.num_batches_tracked",
                  (int)(strrchr(t->name, '.') - t->name), t->name);
@@ -129,20 +136,24 @@ static int state_meta(const adn_stage *s, adn_st_meta *meta, char (*text)[META_R
 static adn_status save_optim(adn_stage *s, const char *dir)
 {
     adn_status st = ADN_NOMEM;
-    int n = adn_net_n_tensor(s->copies[0].net);
+    int n = adn_net_n_tensor(s->copies[0].net), n_state = adn_optim_n_state(s->optim_conf);
     writing w = {0};
     char *path = file_of(s, dir, ".optim");
     adn_st_meta meta[N_META];
     char text[N_META][META_ROOM];
 
-    w.tensors = adn_alloc((size_t)n * sizeof(*w.tensors));
-    if (path == NULL || w.tensors == NULL) {
+    w.tensors = adn_alloc((size_t)(n * n_state) * sizeof(*w.tensors));
+    w.names = adn_alloc((size_t)(n * n_state) * sizeof(*w.names));
+    if (path == NULL || w.tensors == NULL || w.names == NULL) {
         st = ADN_FAIL(ADN_NOMEM, "block %d: no memory to save it", s->block);
         goto done;
     }
     for (int i = 0; i < n; i++)
-        if (!adn_net_tensor(s->copies[0].net, i)->is_stat)
-            ADN_TRY(st, put_tensor(s, &w, i, adn_optim_momenta(s->copies[0].optim)), done);
+        for (int k = 0; k < n_state && !adn_net_tensor(s->copies[0].net, i)->is_stat; k++) {
+            char *name = w.names[w.n];
+            state_name(s, i, k, name);
+            ADN_TRY(st, put_tensor(s, &w, i, name, adn_optim_state(s->copies[0].optim, k)), done);
+        }
     st = adn_st_write(path, w.tensors, w.n, meta, state_meta(s, meta, text));
 done:
     writing_clear(&w, NULL);
@@ -163,19 +174,19 @@ done:
 /* --- reading */
 
 static adn_status take_tensor(adn_net *net, const adn_st_file *f, const char *path, int i,
-                              void *base)
+                              const char *name, void *base)
 {
     const adn_tensor *t = adn_net_tensor(net, i);
-    const adn_st_tensor *src = adn_st_find(f, t->name);
+    const adn_st_tensor *src = adn_st_find(f, name);
 
-    if (src == NULL) return ADN_FAIL(ADN_BADCKPT, "%s: tensor '%s' is not there", path, t->name);
+    if (src == NULL) return ADN_FAIL(ADN_BADCKPT, "%s: tensor '%s' is not there", path, name);
     bool fits = src->n_dim == t->n_dim && src->type != ADN_ST_I64;
     for (int d = 0; fits && d < t->n_dim; d++) fits = src->dim[d] == t->dim[d];
     if (!fits)
         return ADN_FAIL(ADN_BADCKPT, "%s: tensor '%s' has another shape or type than the net's",
-                        path, t->name);
+                        path, name);
     double *values = adn_alloc(t->count * sizeof(*values));
-    if (values == NULL) return ADN_FAIL(ADN_NOMEM, "%s: no memory to load it", t->name);
+    if (values == NULL) return ADN_FAIL(ADN_NOMEM, "%s: no memory to load it", name);
     for (size_t k = 0; k < t->count; k++)
         values[k] = src->type == ADN_ST_F32 ? (double)((const float *)src->data)[k]
                                             : ((const double *)src->data)[k];
@@ -184,23 +195,54 @@ static adn_status take_tensor(adn_net *net, const adn_st_file *f, const char *pa
     return st;
 }
 
-/* Into all copies: momenta, or weights and statistics. */
-static adn_status load_file(adn_stage *s, const char *dir, const char *ending, bool is_momenta,
-                            adn_st_file *f, char **out_path)
+static adn_status take_weights(adn_stage *s, const adn_st_file *f, const char *path)
 {
     adn_status st = ADN_OK;
-    char *path = file_of(s, dir, ending);
 
-    if (path == NULL) return ADN_FAIL(ADN_NOMEM, "block %d: no memory to load it", s->block);
-    *out_path = path;
-    ADN_TRY(st, adn_st_read(path, f), done);
-    for (int k = 0; k < s->n_copy; k++) {
-        adn_net *net = s->copies[k].net;
-        void *base = is_momenta ? adn_stage_momenta(s, k) : adn_net_params(net);
-        for (int i = 0; i < adn_net_n_tensor(net); i++)
-            if (!is_momenta || !adn_net_tensor(net, i)->is_stat)
-                ADN_TRY(st, take_tensor(net, f, path, i, base), done);
+    for (int c = 0; c < s->n_copy; c++) {
+        adn_net *net = s->copies[c].net;
+        for (int i = 0; i < adn_net_n_tensor(net) && st == ADN_OK; i++)
+            st = take_tensor(net, f, path, i, adn_net_tensor(net, i)->name, adn_net_params(net));
     }
+    return st;
+}
+
+static bool is_state(const adn_stage *s, const char *name)
+{
+    const adn_net *net = s->copies[0].net;
+    char state[NAME_ROOM];
+
+    for (int i = 0; i < adn_net_n_tensor(net); i++)
+        for (int k = 0; k < adn_optim_n_state(s->optim_conf); k++) {
+            state_name(s, i, k, state);
+            if (strcmp(state, name) == 0) return true;
+        }
+    return false;
+}
+
+/* What one optimizer left is no beginning for another: all its tensors must be there, and no other.
+ */
+static adn_status take_states(adn_stage *s, const adn_st_file *f, const char *path)
+{
+    adn_status st = ADN_OK;
+    const adn_net *net = s->copies[0].net;
+    char name[NAME_ROOM];
+
+    for (int i = 0; i < adn_net_n_tensor(net); i++)
+        for (int k = 0; k < adn_optim_n_state(s->optim_conf); k++) {
+            if (adn_net_tensor(net, i)->is_stat) continue;
+            state_name(s, i, k, name);
+            for (int c = 0; c < s->n_copy; c++)
+                ADN_TRY(st,
+                        take_tensor(s->copies[c].net, f, path, i, name,
+                                    adn_optim_state(s->copies[c].optim, k)),
+                        done);
+        }
+    for (int t = 0; t < f->n_tensor; t++)
+        if (!is_state(s, f->tensors[t].name))
+            return ADN_FAIL(ADN_BADCKPT,
+                            "%s: tensor '%s' is of another optimizer than the config's", path,
+                            f->tensors[t].name);
 done:
     return st;
 }
@@ -255,7 +297,7 @@ static adn_status meta_real(const adn_st_file *f, const char *path, const char *
     return ADN_OK;
 }
 
-static adn_status take_state(adn_stage *s, const adn_st_file *f, const char *path)
+static adn_status take_clock(adn_stage *s, const adn_st_file *f, const char *path)
 {
     adn_status st;
     adn_open_row row;
@@ -285,22 +327,44 @@ done:
     return st;
 }
 
-adn_status adn_stage_load(adn_stage *s, const char *dir, bool with_optim)
+static adn_status load_weights(adn_stage *s, const char *path)
 {
-    adn_status st;
     adn_st_file f = {0};
-    char *path = NULL;
+    adn_status st;
 
-    ADN_TRY(st, load_file(s, dir, "", false, &f, &path), done);
-    if (!with_optim) goto done;
-    adn_st_clear(&f);
-    adn_free(path);
-    path = NULL;
-    f = (adn_st_file){0};
-    ADN_TRY(st, load_file(s, dir, ".optim", true, &f, &path), done);
-    st = take_state(s, &f, path);
+    ADN_TRY(st, adn_st_read(path, &f), done);
+    st = take_weights(s, &f, path);
 done:
     adn_st_clear(&f);
-    adn_free(path);
+    return st;
+}
+
+static adn_status load_optim(adn_stage *s, const char *path)
+{
+    adn_st_file f = {0};
+    adn_status st;
+
+    ADN_TRY(st, adn_st_read(path, &f), done);
+    ADN_TRY(st, take_states(s, &f, path), done);
+    st = take_clock(s, &f, path);
+done:
+    adn_st_clear(&f);
+    return st;
+}
+
+adn_status adn_stage_load(adn_stage *s, const char *dir, bool with_optim)
+{
+    adn_status st = ADN_NOMEM;
+    char *weights = file_of(s, dir, ""), *optim = file_of(s, dir, ".optim");
+
+    if (weights == NULL || optim == NULL) {
+        st = ADN_FAIL(ADN_NOMEM, "block %d: no memory to load it", s->block);
+        goto done;
+    }
+    ADN_TRY(st, load_weights(s, weights), done);
+    if (with_optim) st = load_optim(s, optim);
+done:
+    adn_free(weights);
+    adn_free(optim);
     return st;
 }

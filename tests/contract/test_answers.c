@@ -192,23 +192,72 @@ START_TEST(sgd_takes_pytorchs_steps)
 }
 END_TEST
 
+/* The second of a run whose first, of a gradient of 1, left m = 1/2 and v = 1/4. */
+START_TEST(adamw_takes_pytorchs_steps)
+{
+    op_case c = small(ADN_OP_ADAMW, (adn_shape){1, 1, 1, 1}, (adn_shape){1, 1, 1, 1});
+    /* keep, betas of 1/2 and 3/4, rate 1/2 / (1 - 1/4), scale, eps */
+    double values[] = {0.875, 0.5, 0.5, 0.75, 0.25, 2. / 3, 1 / sqrt(1 - 0.5625), 1};
+
+    memcpy(c.value, values, sizeof(values));
+    for (int i = 0; i < all.n; i++) {
+        op_data d;
+        op_data_init(&d, &c, 1);
+        *(double *)d.p[ADN_WEIGHT] = 4;
+        *(double *)d.p[ADN_GRAD_WEIGHT] = 2;
+        *(double *)d.p[ADN_MOMENTUM] = 0.5;
+        *(double *)d.p[ADN_MOMENT2] = 0.25;
+        op_run(all.one[i].queues[0], &c, &d);
+        /* m = 1/4 + 1, v = 3/16 + 1; 7/2 - 2/3 * 1.25 / (sqrt(1.1875 / 0.4375) + 1) */
+        ck_assert_double_eq(item(&d, ADN_MOMENTUM, 0), 1.25);
+        ck_assert_double_eq(item(&d, ADN_MOMENT2, 0), 1.1875);
+        ck_assert_double_eq_tol(item(&d, ADN_WEIGHT, 0), 3.185238708703, 1e-6);
+        op_data_clear(&d);
+    }
+}
+END_TEST
+
+/* Where a layout pads, all is 0, and stays so. */
+START_TEST(updates_leave_padding_alone)
+{
+    static const adn_role roles[] = {ADN_WEIGHT, ADN_GRAD_WEIGHT, ADN_MOMENTUM, ADN_MOMENT2};
+    double values[] = {0.875, 0.9, 0.1, 0.999, 1e-3, 0.01, 31.6, 1e-30}; /* SGD takes them too */
+
+    for (int i = 0; i < all.n; i++)
+        for (adn_op_kind kind = ADN_OP_SGD; kind <= ADN_OP_ADAMW; kind++) {
+            op_case c = small(kind, (adn_shape){1, 1, 1, 70}, (adn_shape){1, 1, 1, 70});
+            op_data d;
+            memcpy(c.value, values, sizeof(values));
+            op_data_init(&d, &c, 1);
+            for (size_t r = 0; r < ADN_COUNT(roles); r++)
+                if (d.p[roles[r]] != NULL) memset(d.p[roles[r]], 0, 70 * sizeof(double));
+            op_run(all.one[i].queues[0], &c, &d);
+            for (size_t k = 0; k < 70; k++) ck_assert_double_eq(item(&d, ADN_WEIGHT, k), 0);
+            op_data_clear(&d);
+        }
+}
+END_TEST
+
 START_TEST(an_update_after_a_halt_changes_nothing)
 {
-    op_case c = small(ADN_OP_SGD, (adn_shape){1, 1, 1, 70}, (adn_shape){1, 1, 1, 70});
+    static const adn_role roles[] = {ADN_WEIGHT, ADN_MOMENTUM, ADN_MOMENT2};
 
-    c.value[0] = c.value[1] = c.value[3] = 1;
-    c.halt = 1;
-    for (int i = 0; i < all.n; i++) {
-        op_data before, after;
-        op_data_init(&before, &c, 1);
-        op_data_copy(&after, &before, &c);
-        op_run(all.one[i].queues[0], &c, &after);
-        ck_assert_mem_eq(after.p[ADN_WEIGHT], before.p[ADN_WEIGHT], 70 * sizeof(double));
-        ck_assert_mem_eq(after.p[ADN_MOMENTUM], before.p[ADN_MOMENTUM], 70 * sizeof(double));
-        ck_assert_int_eq(*(int32_t *)after.p[ADN_HALT], 1);
-        op_data_clear(&before);
-        op_data_clear(&after);
-    }
+    for (int i = 0; i < all.n; i++)
+        for (adn_op_kind kind = ADN_OP_SGD; kind <= ADN_OP_ADAMW; kind++) {
+            op_case c = small(kind, (adn_shape){1, 1, 1, 70}, (adn_shape){1, 1, 1, 70});
+            op_data before, after;
+            for (int k = 0; k < ADN_N_VALUE; k++) c.value[k] = 1;
+            c.halt = 1;
+            op_data_init(&before, &c, 1);
+            op_data_copy(&after, &before, &c);
+            op_run(all.one[i].queues[0], &c, &after);
+            for (size_t r = 0; r < ADN_COUNT(roles); r++)
+                if (before.p[roles[r]] != NULL)
+                    ck_assert_mem_eq(after.p[roles[r]], before.p[roles[r]], 70 * sizeof(double));
+            ck_assert_int_eq(*(int32_t *)after.p[ADN_HALT], 1);
+            op_data_clear(&before);
+            op_data_clear(&after);
+        }
 }
 END_TEST
 
@@ -295,6 +344,8 @@ int main(void)
     tcase_add_test(known, the_loss_is_pytorchs_with_smoothing_and_two_classes);
     tcase_add_test(known, a_hit_is_a_label_whose_score_is_the_first_of_the_largest);
     tcase_add_test(known, sgd_takes_pytorchs_steps);
+    tcase_add_test(known, adamw_takes_pytorchs_steps);
+    tcase_add_test(known, updates_leave_padding_alone);
     tcase_add_test(known, an_update_after_a_halt_changes_nothing);
     tcase_add_test(known, what_is_not_a_number_passes_through_to_the_loss);
     tcase_add_test(known, a_loss_that_is_not_finite_halts_and_a_good_one_clears_nothing);

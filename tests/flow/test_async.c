@@ -176,7 +176,7 @@ static void read_twice(const char *overrides, bool moves)
         ck_assert_int_eq(adn_stage_step(s, slot, NULL, act), ADN_OK);
         ck_assert_int_eq(adn_stage_drain(s), ADN_OK);
         after[k] = hash_of_stats(net);
-        weights[k] = tiny_hash(net, adn_stage_momenta(s, 0));
+        weights[k] = tiny_hash(net, adn_stage_optim(s, 0));
     }
     ck_assert_uint_ne(before, after[0]);
     ck_assert_int_eq(after[0] != after[1], moves);

@@ -177,7 +177,8 @@ static void bench_step(bench *b, int step)
     ck_assert_int_eq(adn_net_fwd(b->net, batch, true, &io), ADN_OK);
     ck_assert_int_eq(adn_net_learn(b->net, batch, true, &io), ADN_OK);
     ck_assert_int_eq(adn_optim_step(b->optim, adn_net_params(b->net), adn_net_grads(b->net),
-                                    b->conf->optim.lr, false, b->halt),
+                                    &(adn_update){.lr = b->conf->optim.lr, .count = step + 1},
+                                    b->halt),
                      ADN_OK);
     ck_assert_int_eq(ops->download(b->queue, &result, b->result, sizeof(result)), ADN_OK);
     ck_assert_int_eq(ops->queue_sync(b->queue), ADN_OK);

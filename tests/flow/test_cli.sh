@@ -99,7 +99,11 @@ expect plan_as_json 0 "" env ADONIS_ISA=portable "$adonis" plan a.yaml --json
 holds plan_has_processor_and_algorithms "
 assert j['isa'] == 'portable', j['isa']
 assert [list(b['algorithms']) for b in j['blocks']] == [
-    ['unit1.conv', 'aux.0.fc1', 'aux.0.fc2'], ['unit2.conv', 'classifier.fc1']]"
+    ['unit1.conv', 'aux.0.fc1', 'aux.0.fc2'], ['unit2.conv', 'classifier.fc1']]
+assert all(b['optimizer_bytes'] == b['parameter_bytes'] for b in j['blocks'])"
+expect plan_with_adamw 0 "" "$adonis" plan a.yaml optim.name=adamw --json
+holds plan_counts_both_moments "
+assert all(b['optimizer_bytes'] == 2 * b['parameter_bytes'] for b in j['blocks'])"
 
 # --- a benchmark: each operation has a row, and what is summed up is the sum
 bench=(bench net a.yaml --steps 9 --warmup 1 "blocks[0].threads=2" "blocks[1].threads=1")

@@ -51,9 +51,9 @@ static void check_copies(tiny_run *t)
 {
     for (int j = 0; j < t->plan.n_block; j++) {
         adn_stage *s = adn_run_stage(t->run, j);
-        uint64_t first = tiny_hash(adn_stage_net(s, 0), adn_stage_momenta(s, 0));
+        uint64_t first = tiny_hash(adn_stage_net(s, 0), adn_stage_optim(s, 0));
         for (int k = 1; k < adn_stage_n_copy(s); k++)
-            ck_assert_msg(tiny_hash(adn_stage_net(s, k), adn_stage_momenta(s, k)) == first,
+            ck_assert_msg(tiny_hash(adn_stage_net(s, k), adn_stage_optim(s, k)) == first,
                           "block %d: copy %d has other weights than the first", j, k);
     }
 }
@@ -83,8 +83,10 @@ typedef struct lone { /* a stage without norm, and a slot of its own */
     int n_copy, batch;
 } lone;
 
-static adn_optim_conf optim = {
+static const adn_optim_conf sgd = {
     .lr = 0.05, .momentum = 0.9, .weight_decay = 1e-3, .no_decay_bias = true};
+static const adn_optim_conf adamw = {
+    .kind = ADN_OPTIM_ADAMW, .lr = 0.01, .betas = {0.9, 0.999}, .eps = 1e-8};
 
 /* Convolution and ReLU; a linear head. */
 static adn_net_spec plain_spec(void)
@@ -111,7 +113,8 @@ static adn_net_spec plain_spec(void)
     return spec;
 }
 
-static void lone_open(lone *l, int n_copy, int batch)
+static void lone_open(lone *l, const adn_optim_conf *optim, adn_clock_kind counts, int n_copy,
+                      int batch)
 {
     adn_net_spec spec = plain_spec();
     adn_stage_conf c = {.spec = &spec,
@@ -120,7 +123,8 @@ static void lone_open(lone *l, int n_copy, int batch)
                         .type = ADN_F32,
                         .batches = {{batch, true}},
                         .n_batches = 1,
-                        .optim = &optim,
+                        .optim = optim,
+                        .counts = counts,
                         .until = {1, ADN_EPOCHS},
                         .epoch_samples = 1000,
                         .bucket_bytes = 64,
@@ -214,8 +218,8 @@ START_TEST(without_norm_r_batches_are_one_that_is_r_times_as_large)
 
     for (int n_copy = 2; n_copy <= most; n_copy += 2) {
         lone one, many;
-        lone_open(&one, 1, 16);
-        lone_open(&many, n_copy, 16 / n_copy);
+        lone_open(&one, &sgd, ADN_CLOCK_FRESH, 1, 16);
+        lone_open(&many, &sgd, ADN_CLOCK_FRESH, n_copy, 16 / n_copy);
         for (int step = 0; step < 20; step++) {
             lone_step(&one, step);
             lone_step(&many, step);
@@ -231,12 +235,32 @@ START_TEST(without_norm_r_batches_are_one_that_is_r_times_as_large)
 }
 END_TEST
 
+/* AdamW's count is of updates, re-reads too: not of what the clock counts. */
+START_TEST(two_clocks_make_the_same_updates_of_re_reads)
+{
+    lone fresh, own;
+
+    lone_open(&fresh, &adamw, ADN_CLOCK_FRESH, 1, 16);
+    lone_open(&own, &adamw, ADN_CLOCK_OWN_STEPS, 1, 16);
+    for (int k = 0; k < 9; k++) { /* each batch three times */
+        lone_step(&fresh, k / 3);
+        lone_step(&own, k / 3);
+    }
+    ck_assert_int_eq(adn_stage_look(fresh.stage).steps, 3);
+    ck_assert_int_eq(adn_stage_look(own.stage).steps, 9);
+    ck_assert_double_eq(distance(&fresh, &own), 0);
+    lone_close(&fresh);
+    lone_close(&own);
+}
+END_TEST
+
 /* --- runs */
 
 START_TEST(copies_stay_the_same_and_sync_is_deterministic)
 {
     static const char *const runs[] = {"mode=sync", "mode=bp", "mode=greedy",
-                                       "mode=sync precision=bf16"};
+                                       "mode=sync precision=bf16",
+                                       "mode=sync optim.name=adamw optim.lr=0.01"};
 
     if (!has_room(2)) return;
     for (size_t i = 0; i < ADN_COUNT(runs); i++) {
@@ -364,28 +388,32 @@ START_TEST(a_test_pass_is_shared_out_and_gives_the_same)
 }
 END_TEST
 
-START_TEST(a_stopped_run_goes_on_as_if_it_had_not_stopped)
+static void stop_and_go_on(const char *overrides)
 {
     const char *dir = adn_test_dir();
-    adn_config *conf = tiny_config_of(two_blocks, "mode=sync");
+    adn_config *conf = tiny_config_of(two_blocks, overrides);
     adn_ckpt_info info;
     tiny_run t;
     char *path = NULL;
 
-    if (!has_room(2)) return;
-    uint64_t hash = train("mode=sync", &(tiny_options){0}, NULL);
+    uint64_t hash = train(overrides, &(tiny_options){0}, NULL);
     tiny_open(&t, conf, &data, &(tiny_options){.dir = dir, .stop_at = 7});
     ck_assert_int_eq(adn_run_train(t.run), ADN_STOPPED);
     tiny_close(&t);
     ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
     ck_assert_int_eq(info.step, 7); /* in the second epoch: five steps each */
     ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
-    ck_assert_uint_eq(train("mode=sync",
-                            &(tiny_options){.load = path, .load_step = info.step, .jitter = 3},
-                            NULL),
-                      hash);
+    tiny_options rest = {.load = path, .load_step = info.step, .jitter = 3};
+    ck_assert_uint_eq(train(overrides, &rest, NULL), hash);
     adn_free(path);
     adn_config_free(conf);
+}
+
+START_TEST(a_stopped_run_goes_on_as_if_it_had_not_stopped)
+{
+    if (!has_room(2)) return;
+    stop_and_go_on("mode=sync");
+    stop_and_go_on("mode=sync optim.name=adamw optim.lr=0.01");
 }
 END_TEST
 
@@ -434,7 +462,7 @@ START_TEST(a_diverged_copy_ends_the_run)
     if (!has_room(2)) return;
     for (int k = 0; k < 2; k++) {
         lone l;
-        lone_open(&l, 2, 8);
+        lone_open(&l, &sgd, ADN_CLOCK_FRESH, 2, 8);
         lone_fill(&l, 0);
         adn_queue *q = adn_stage_queues(l.stage)[k];
         ck_assert_int_eq(q->dev->ops->upload(q, l.slots[k].x, &bad, sizeof(bad)), ADN_OK);
@@ -457,6 +485,7 @@ int main(void)
     tcase_add_unchecked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 0);
     tcase_add_test(tc, without_norm_r_batches_are_one_that_is_r_times_as_large);
+    tcase_add_test(tc, two_clocks_make_the_same_updates_of_re_reads);
     tcase_add_test(tc, copies_stay_the_same_and_sync_is_deterministic);
     tcase_add_test(tc, async_runs_with_every_policy_end_by_themselves);
     tcase_add_test(tc, the_virtual_schedule_has_columns_too);

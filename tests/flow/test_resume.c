@@ -1,5 +1,5 @@
-/* Stop + resume equals no stop, bit for bit, in bp, sync and greedy: weights, momenta, statistics,
- * rows. */
+/* Stop + resume equals no stop, bit for bit, in bp, sync and greedy: weights, the optimizer's
+ * states, statistics, rows. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,9 +69,9 @@ static void make_older(const char *dir, int n_block)
         }
 }
 
-static void resume_from(const char *mode, const char *precision, int64_t stop_at, bool is_older)
+static void resume_from(const char *mode, const char *other, int64_t stop_at, bool is_older)
 {
-    const char *const overrides[] = {mode, precision, NULL};
+    const char *const overrides[] = {mode, other, NULL};
     const char *dir = adn_test_dir();
     adn_config *conf = tiny_config(config, overrides);
     tiny_run whole, first, second;
@@ -102,9 +102,9 @@ static void resume_from(const char *mode, const char *precision, int64_t stop_at
     adn_config_free(conf);
 }
 
-static void stop_and_resume(const char *mode, const char *precision, int64_t stop_at)
+static void stop_and_resume(const char *mode, const char *other, int64_t stop_at)
 {
-    resume_from(mode, precision, stop_at, false);
+    resume_from(mode, other, stop_at, false);
 }
 
 /* 69 = 4 x 16 + 5: five steps an epoch, ten in all (a block, in greedy). */
@@ -124,6 +124,48 @@ START_TEST(sync_over_bf16_resumes_exactly)
 {
     for (int64_t stop = 3; stop < 10; stop += 3)
         stop_and_resume("mode=sync", "precision=bf16", stop);
+}
+END_TEST
+
+START_TEST(adamw_resumes_exactly)
+{
+    for (int64_t stop = 1; stop < 10; stop += 3)
+        stop_and_resume("mode=sync", "optim={name: adamw, lr: 0.01, no_decay: [bias]}", stop);
+    stop_and_resume("mode=greedy", "optim={name: adamw, lr: 0.01}", 12);
+}
+END_TEST
+
+/* Neither optimizer takes what the other one left; the file and the tensor are named. */
+START_TEST(a_checkpoint_of_another_optimizer_is_refused)
+{
+    static const char *const rules[] = {"optim.name=sgd", "optim.name=adamw"};
+    static const char *const says[] = {
+        "block0.optim.safetensors: tensor 'unit1.conv.weight.exp_avg_sq' is not there",
+        "block0.optim.safetensors: tensor 'unit1.conv.weight.exp_avg_sq' is of another optimizer"};
+
+    for (int from = 0; from < 2; from++) {
+        const char *const first[] = {"until=1st", rules[from], NULL};
+        const char *const second[] = {"until=1st", rules[!from], NULL};
+        adn_config *confs[] = {tiny_config(config, first), tiny_config(config, second)};
+        const char *dir = adn_test_dir();
+        tiny_run saved, other;
+        adn_ckpt_info info;
+        char *path = NULL;
+
+        tiny_open(&saved, confs[0], &data, &(tiny_options){.dir = dir});
+        ck_assert_int_eq(adn_run_train(saved.run), ADN_OK);
+        ck_assert_int_eq(adn_ckpt_newest(dir, &info), ADN_OK);
+        ck_assert_int_eq(adn_ckpt_path(dir, info.name, &path), ADN_OK);
+        tiny_open(&other, confs[1], &data, &(tiny_options){0});
+        adn_test_log_clear();
+        ck_assert_int_eq(adn_run_load(other.run, path, info.step, true), ADN_BADCKPT);
+        ck_assert_msg(strstr(adn_test_log(), says[from]) != NULL, "%s", adn_test_log());
+        ck_assert_int_eq(adn_run_load(other.run, path, info.step, false), ADN_OK); /* to test it */
+        adn_free(path);
+        tiny_close(&saved);
+        tiny_close(&other);
+        for (int k = 0; k < 2; k++) adn_config_free(confs[k]);
+    }
 }
 END_TEST
 
@@ -213,6 +255,8 @@ int main(void)
     tcase_add_test(tc, bp_resumes_exactly);
     tcase_add_test(tc, sync_resumes_exactly);
     tcase_add_test(tc, sync_over_bf16_resumes_exactly);
+    tcase_add_test(tc, adamw_resumes_exactly);
+    tcase_add_test(tc, a_checkpoint_of_another_optimizer_is_refused);
     tcase_add_test(tc, greedy_resumes_exactly);
     tcase_add_test(tc, a_checkpoint_of_before_async_resumes_exactly);
     tcase_add_test(tc, a_run_resumed_at_its_end_makes_no_step);

@@ -116,13 +116,13 @@ START_TEST(greedy_trains_the_first_block_as_sync_does_and_then_leaves_it)
     ck_assert_int_eq(adn_run_train(a.run), ADN_OK);
     ck_assert_int_eq(adn_run_train(b.run), ADN_OK);
     ck_assert_uint_eq(tiny_hash(adn_stage_net(adn_run_stage(a.run, 0), 0),
-                                adn_stage_momenta(adn_run_stage(a.run, 0), 0)),
+                                adn_stage_optim(adn_run_stage(a.run, 0), 0)),
                       tiny_hash(adn_stage_net(adn_run_stage(b.run, 0), 0),
-                                adn_stage_momenta(adn_run_stage(b.run, 0), 0)));
+                                adn_stage_optim(adn_run_stage(b.run, 0), 0)));
     ck_assert_uint_ne(tiny_hash(adn_stage_net(adn_run_stage(a.run, 1), 0),
-                                adn_stage_momenta(adn_run_stage(a.run, 1), 0)),
+                                adn_stage_optim(adn_run_stage(a.run, 1), 0)),
                       tiny_hash(adn_stage_net(adn_run_stage(b.run, 1), 0),
-                                adn_stage_momenta(adn_run_stage(b.run, 1), 0)));
+                                adn_stage_optim(adn_run_stage(b.run, 1), 0)));
     for (int e = 1; e <= 2; e++) {
         ck_assert_double_eq(tiny_row(&a.rows, 0, e)->train_loss,
                             tiny_row(&b.rows, 0, e)->train_loss);

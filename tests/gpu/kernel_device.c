@@ -105,6 +105,15 @@ static cudaError_t sgd(const adn_op_desc *d, const adn_op_args *a)
                           a->p[ADN_HALT], adn_shape_count(d->src), stream);
 }
 
+static cudaError_t adamw(const adn_op_desc *d, const adn_op_args *a)
+{
+    const double *by = a->value;
+    const adn_k_adamw how = {(float)by[0], (float)by[1], (float)by[2], (float)by[3],
+                             (float)by[4], (float)by[5], (float)by[6], (float)by[7]};
+    return adn_k_adamw_step(&how, a->p[ADN_WEIGHT], a->p[ADN_MOMENTUM], a->p[ADN_MOMENT2],
+                            a->p[ADN_GRAD_WEIGHT], a->p[ADN_HALT], adn_shape_count(d->src), stream);
+}
+
 static cudaError_t launch(const adn_op_desc *d, const adn_op_args *a)
 {
     void *const *p = a->p;
@@ -135,6 +144,8 @@ static cudaError_t launch(const adn_op_desc *d, const adn_op_args *a)
         return normalise(d, p);
     case ADN_OP_SGD:
         return sgd(d, a);
+    case ADN_OP_ADAMW:
+        return adamw(d, a);
     default:
         return cudaErrorInvalidValue;
     }

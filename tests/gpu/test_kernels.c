@@ -109,6 +109,17 @@ static void sgd_case(op_case c, int k, case_fn fn)
     fn(&c);
 }
 
+static void adamw_case(op_case c, int k, case_fn fn)
+{
+    static const double values[][ADN_N_VALUE] = {
+        {1 - 1e-5, 0.9, 0.1, 0.999, 1e-3, 1e-2, 31.622776601683793, 1e-8},
+        {0.75, 0, 1, 0.5, 0.5, 0.5, 0.25, 1}};
+    memcpy(c.value, values[k % 2], sizeof(c.value));
+    c.halt = k % 5 == 4;
+    c.is_integer = k % 3 != 0;
+    fn(&c);
+}
+
 static void each_case(adn_op_kind kind, adn_type type, case_fn fn)
 {
     for (int k = 0; k < (int)(ADN_COUNT(maps) * ADN_COUNT(channels)); k++) {
@@ -125,6 +136,8 @@ static void each_case(adn_op_kind kind, adn_type type, case_fn fn)
             loss_case(c, k, fn);
         } else if (kind == ADN_OP_SGD) {
             sgd_case(c, k, fn);
+        } else if (kind == ADN_OP_ADAMW) {
+            adamw_case(c, k, fn);
         } else {
             c.desc.u.norm.relu = kind == ADN_OP_ADD && k % 2 == 0;
             c.is_in_place = kind != ADN_OP_RELU_FWD && k % 3 == 0;
@@ -227,7 +240,7 @@ START_TEST(what_has_no_order_has_the_float_loops_bits)
 {
     static const adn_op_kind kinds[] = {ADN_OP_NORM_INFER, ADN_OP_RELU_FWD,  ADN_OP_RELU_GRAD,
                                         ADN_OP_POOL_FWD,   ADN_OP_POOL_GRAD, ADN_OP_ADD,
-                                        ADN_OP_NORMALISE,  ADN_OP_SGD};
+                                        ADN_OP_NORMALISE,  ADN_OP_SGD,       ADN_OP_ADAMW};
     each_case(kinds[_i], ADN_F32, check_bits);
     each_case(kinds[_i], ADN_BF16, check_bits);
 }
@@ -271,7 +284,7 @@ int main(void)
     tcase_add_loop_test(ops, each_kernel_agrees_with_its_loop, 0, ADN_N_OP);
     tcase_add_loop_test(ops, each_kernel_over_bf16_agrees_with_its_loop, 0, ADN_N_OP);
     tcase_add_loop_test(ops, memory_off_16_bytes_goes_element_by_element, 0, ADN_N_OP);
-    tcase_add_loop_test(ops, what_has_no_order_has_the_float_loops_bits, 0, 8);
+    tcase_add_loop_test(ops, what_has_no_order_has_the_float_loops_bits, 0, 9);
     tcase_add_test(rounds, windows_come_round_after_round);
     tcase_add_test(rounds, a_batch_of_more_samples_than_warps_is_summed_up);
     suite_add_tcase(suite, ops);

@@ -108,6 +108,7 @@ static double draw_number(const op_case *c, adn_role role, adn_draw d)
     double unit = adn_rng_unit(d.u[0]), number = 2 * unit - 1;
 
     if (role == ADN_INV_STD || role == ADN_RUN_VAR) return (float)(0.25 + unit);
+    if (role == ADN_MOMENT2) return c->is_integer ? (double)adn_rng_below(d.u[0], 4) : (float)unit;
     if (c->is_integer) return (int)adn_rng_below(d.u[0], 7) - 3;
     if (role == ADN_DST) return ADN_MAX(number, 0); /* of a ReLU */
     if (role == ADN_SRC && c->desc.kind == ADN_OP_NORM_FWD)

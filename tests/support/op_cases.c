@@ -278,6 +278,25 @@ static void sgd_cases(const sink *s)
     }
 }
 
+static void adamw_cases(const sink *s)
+{
+    static const int counts[] = {0, 1, 15, 16, 17, 130, 4099};
+    /* keep, b1, 1 - b1, b2, 1 - b2, rate, scale, eps: of a first update, of a later one, of one
+     * that eps alone steps */
+    static const double values[][ADN_N_VALUE] = {
+        {1 - 1e-5, 0.9, 0.1, 0.999, 1e-3, 1e-2, 31.622776601683793, 1e-8},
+        {1, 0.9, 0.1, 0.999, 1e-3, 1.2e-3, 2.5, 1e-8},
+        {0.75, 0, 1, 0.5, 0.5, 0.5, 0.25, 1}};
+
+    for (size_t k = 0; k < ADN_COUNT(counts) * ADN_COUNT(values) * 2; k++) {
+        adn_shape flat = {1, 1, 1, counts[k % 7]};
+        op_case c = start(s, flat, flat);
+        memcpy(c.value, values[k / 7 % 3], sizeof(c.value));
+        c.halt = k / 21 == 1;
+        emit(s, c);
+    }
+}
+
 void op_cases_each(adn_op_kind kind, adn_type type, void (*fn)(const op_case *c, void *user),
                    void *user)
 {
@@ -318,6 +337,9 @@ void op_cases_each(adn_op_kind kind, adn_type type, void (*fn)(const op_case *c,
     case ADN_OP_SGD:
         sgd_cases(&s);
         break;
+    case ADN_OP_ADAMW:
+        adamw_cases(&s);
+        break;
     case ADN_N_OP:
         break;
     }
@@ -349,6 +371,9 @@ const char *op_case_text(const op_case *c)
         snprintf(at, room, " lr %g momentum %g decay %g first %g%s halt %d", c->value[0],
                  c->value[1], c->value[2], c->value[3], d->u.sgd.nesterov ? " nesterov" : "",
                  (int)c->halt);
+    else if (d->kind == ADN_OP_ADAMW)
+        snprintf(at, room, " keep %g betas %g %g rate %g scale %g eps %g halt %d", c->value[0],
+                 c->value[1], c->value[3], c->value[5], c->value[6], c->value[7], (int)c->halt);
     else
         snprintf(at, room, "%s%s avg %dx%d%s%s value %g%s", d->u.norm.relu ? " relu" : "",
                  d->u.norm.has_max ? " max" : "", d->u.norm.avg_h, d->u.norm.avg_w,

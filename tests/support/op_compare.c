@@ -44,6 +44,7 @@ static const op_tolerance tolerances[] = {
      "exponentials and logarithms, each within an ulp or two"},
     {ADN_OP_NORMALISE, NULL, 4e-7, 4e-7, false, "p / 255 - mean cancels, then a division by std"},
     {ADN_OP_SGD, NULL, 4e-7, 2e-7, true, "a handful of operations"},
+    {ADN_OP_ADAMW, NULL, 2e-6, 5e-7, false, "a dozen operations, and factors that are rounded"},
 };
 
 const op_tolerance *op_tolerance_of(adn_op_kind kind, const char *algo)

@@ -185,7 +185,7 @@ static uint64_t mix(uint64_t h, const double *values, size_t n)
     return h;
 }
 
-uint64_t tiny_hash(adn_net *net, void *momenta)
+uint64_t tiny_hash(adn_net *net, adn_optim *optim)
 {
     uint64_t h = 0xcbf29ce484222325u;
 
@@ -195,8 +195,9 @@ uint64_t tiny_hash(adn_net *net, void *momenta)
         ADN_ASSERT(values != NULL);
         ADN_ASSERT(adn_net_export(net, i, adn_net_params(net), values) == ADN_OK);
         h = mix(h, values, t->count);
-        if (!t->is_stat) {
-            ADN_ASSERT(adn_net_export(net, i, momenta, values) == ADN_OK);
+        void *state;
+        for (int k = 0; !t->is_stat && (state = adn_optim_state(optim, k)) != NULL; k++) {
+            ADN_ASSERT(adn_net_export(net, i, state, values) == ADN_OK);
             h = mix(h, values, t->count);
         }
         adn_free(values);
@@ -209,7 +210,7 @@ uint64_t tiny_run_hash(tiny_run *t)
     uint64_t h = 0;
     for (int j = 0; j < t->plan.n_block; j++) {
         adn_stage *s = adn_run_stage(t->run, j);
-        h = h * 31 + tiny_hash(adn_stage_net(s, 0), adn_stage_momenta(s, 0));
+        h = h * 31 + tiny_hash(adn_stage_net(s, 0), adn_stage_optim(s, 0));
     }
     return h;
 }

@@ -66,9 +66,9 @@ void tiny_open(tiny_run *t, const adn_config *conf, const adn_dataset_pair *data
                const tiny_options *o);
 void tiny_close(tiny_run *t);
 
-/* Parameters, statistics and momenta of a net as one number: FNV-1a over their doubles in PyTorch's
- * order. */
-uint64_t tiny_hash(adn_net *net, void *momenta);
+/* Parameters and statistics of a net and its optimizer's states as one number: FNV-1a over their
+ * doubles in PyTorch's order. */
+uint64_t tiny_hash(adn_net *net, adn_optim *optim);
 uint64_t tiny_run_hash(tiny_run *t); /* of all blocks */
 
 #endif

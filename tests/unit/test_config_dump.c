@@ -100,6 +100,10 @@ static void ck_round_trip(const char *text, const char *const *arguments, int n)
                   i == c->n_block - 1);
     }
     ck_same_async(c, again);
+    const adn_optim_conf *o = &c->optim, *p = &again->optim;
+    ck_assert(o->kind == p->kind);
+    ck_assert(o->kind == ADN_OPTIM_SGD ||
+              (o->betas[0] == p->betas[0] && o->betas[1] == p->betas[1] && o->eps == p->eps));
     ck_assert(c->optim.lr == again->optim.lr &&
               c->optim.no_decay_norm == again->optim.no_decay_norm);
     ck_assert(c->optim.schedule.kind == again->optim.schedule.kind &&
@@ -136,6 +140,8 @@ START_TEST(a_dump_loads_again_to_the_same_configuration)
                   NULL, 0);
     ck_round_trip("version: 1\naux: {kind: cnn}\noptim: {schedule: {kind: constant}}\nmodel: "
                   "{name: resnet18, cuts: every}\n",
+                  NULL, 0);
+    ck_round_trip("version: 1\noptim: {name: adamw, betas: [.5, 0.75], eps: 1e-5, momentum: 0.5}\n",
                   NULL, 0);
     ck_round_trip("version: 1\nmodel: {cuts: auto}\nblocks: [{}, {threads: 2}]\n", NULL, 0);
 }
@@ -316,6 +322,7 @@ START_TEST(the_documentation_names_every_key)
         "a section, or a list of such",
         "a number above 0 with a unit: ms, s, min or h; default 1s",
         "a number above 0 with a unit: kb/s, Mb/s or Gb/s; or inf; default inf",
+        "a list of two numbers from 0 to below 1; default [0.9, 0.999]",
         "every, auto, or a list of units"};
     char *text = NULL;
 

@@ -244,8 +244,9 @@ START_TEST(keys_and_values_of_later_issues_are_refused_by_name)
         {"version: 1\nedge: {codec: {kind: pq}}\n", "'edge.codec.kind: pq' is not yet"},
         {"version: 1\nedge: {codec: {dim: 8}}\n",
          "exp.yaml:2:16: error: 'edge.codec.dim: 8' is not yet"},
-        {"version: 1\noptim: {name: adamw}\n",
-         "'optim.name: adamw' is not yet in adonis 0.1; now: sgd"},
+        {"version: 1\noptim: {name: lamb}\n",
+         "'optim.name: lamb' is not yet in adonis 0.1; now: sgd or adamw"},
+        {"version: 1\noptim: {name: muon}\n", "'optim.name: muon' is not yet"},
         {"version: 1\noptim: {clip_norm: 5}\n", "'optim.clip_norm: 5' is not yet"},
         {"version: 1\nlog: {trace: 5}\n", "'log.trace: 5' is not yet"},
     };
@@ -310,6 +311,51 @@ START_TEST(a_key_that_the_mode_does_not_use_is_a_warning)
 }
 END_TEST
 
+START_TEST(a_key_of_another_optimizer_is_a_warning)
+{
+    static const char text[] =
+        "version: 1\n"
+        "optim: {name: adamw, momentum: 0, nesterov: true, reset_momentum: true,\n"
+        "        betas: [0.8, .95], eps: 1e-6}\n";
+    static const char *const sgd[] = {"optim.name=sgd", "optim.momentum=0.5"};
+    static const struct {
+        const char *key, *says;
+    } bad[] = {{"optim.betas=0.9", "expected a list of two numbers from 0 to below 1"},
+               {"optim.betas=[0.9]", "'optim.betas' has 1 of its 2 entries"},
+               {"optim.betas=[0.9, 0.99, 0.5]", "'optim.betas' has 3 entries: expected at most 2"},
+               {"optim.betas=[0.9, 1]", "expected a list of two numbers from 0 to below 1"},
+               {"optim.betas=[0.9, auto]", "expected a list of two numbers from 0 to below 1"},
+               {"optim.eps=0", "expected a number from 1e-30 to 1"},
+               {"optim.name=adam", "'optim.name' cannot be 'adam' (did you mean 'adamw'?)"}};
+    char *dump = NULL;
+    adn_config *c = config_good(text, NULL, 0);
+
+    ck_says("exp.yaml:2:32: warning: 'optim.momentum' is not used in optimizer adamw");
+    ck_says("'optim.nesterov' is not used in optimizer adamw");
+    ck_says("'optim.reset_momentum' is not used in optimizer adamw");
+    ck_silent_about("optim.betas");
+    ck_assert(c->optim.kind == ADN_OPTIM_ADAMW && !c->optim.reset_momentum);
+    ck_assert(c->optim.betas[0] == 0.8 && c->optim.betas[1] == 0.95 && c->optim.eps == 1e-6);
+    ck_assert_int_eq(adn_config_dump(c, &dump), ADN_OK);
+    ck_assert_ptr_nonnull(strstr(dump, "\n  betas: [0.8, 0.95] "));
+    ck_assert_ptr_nonnull(strstr(dump, "exp.yaml:2, unused in optimizer adamw\n"));
+    adn_free(dump);
+    adn_config_free(c);
+
+    c = config_good(text, sgd, 2); /* one file serves both */
+    ck_says("exp.yaml:3:16: warning: 'optim.betas' is not used in optimizer sgd");
+    ck_says("'optim.eps' is not used in optimizer sgd");
+    ck_silent_about("optim.momentum");
+    ck_assert(c->optim.kind == ADN_OPTIM_SGD && c->optim.reset_momentum);
+    adn_config_free(c);
+
+    for (size_t i = 0; i < ADN_COUNT(bad); i++) {
+        config_refuse(NULL, bad[i].key);
+        ck_says(bad[i].says);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config_errors");
@@ -322,6 +368,7 @@ int main(void)
     tcase_add_test(refusing, one_error_does_not_make_others_of_its_consequences);
     tcase_add_test(refusing, keys_and_values_of_later_issues_are_refused_by_name);
     tcase_add_test(refusing, a_key_that_the_mode_does_not_use_is_a_warning);
+    tcase_add_test(refusing, a_key_of_another_optimizer_is_a_warning);
     suite_add_tcase(suite, refusing);
     return adn_suite_run(suite);
 }

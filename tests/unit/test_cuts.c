@@ -125,15 +125,16 @@ static void check_bytes(const adn_unit_cost *units, world *w, const char *cuts, 
     adn_config *conf = tiny_config(config, overrides);
     tiny_run t;
 
+    size_t n_state = (size_t)adn_optim_n_state(&conf->optim);
     tiny_open(&t, conf, &w->data, &(tiny_options){0});
     for (int j = 0; j < t.plan.n_block; j++) {
         const adn_plan_block *b = &t.plan.blocks[j];
         adn_net_sizes s = adn_net_size(adn_stage_net(adn_run_stage(t.run, j), 0));
         adn_edge_conf e = adn_plan_edge(&t.plan, j);
         double slots = adn_edge_n_slot(&e, ADN_LANE_TRAIN) + adn_edge_n_slot(&e, ADN_LANE_TEST);
-        double takes =
-            (double)(2 * s.param_bytes + s.grad_bytes + s.activation_bytes + s.workspace_bytes) +
-            slots * (double)adn_edge_slot_bytes(&e);
+        double takes = (double)((1 + n_state) * s.param_bytes + s.grad_bytes + s.activation_bytes +
+                                s.workspace_bytes) +
+                       slots * (double)adn_edge_slot_bytes(&e);
         double weighed = adn_cuts_bytes(units, b->first_unit - 1, b->last_unit);
         ck_assert_msg(weighed > 0.9 * takes && weighed < 2 * takes,
                       "%s, block %d: %.0f bytes, it takes %.0f", cuts, j, weighed, takes);
@@ -171,6 +172,27 @@ START_TEST(what_units_were_weighed_is_about_what_their_blocks_take)
     for (size_t i = 0; i < ADN_COUNT(cases); i++)
         check_bytes(units, &w, cases[i].cuts, cases[i].blocks);
     clear(&w);
+}
+END_TEST
+
+/* Weights, gradients, and a moment of sgd's or two of adamw's. */
+START_TEST(what_an_optimizer_keeps_is_weighed)
+{
+    static const char *const rules[] = {"optim.name=sgd", "optim.name=adamw"};
+    adn_unit_cost units[2][4] = {0};
+    adn_queue_conf team = {.name = "probe", .n_thread = 1};
+
+    for (int k = 0; k < 2; k++) {
+        const char *const overrides[] = {"model.cuts=every", rules[k], NULL};
+        world w = make(overrides);
+        adn_plan plan;
+        ck_assert_int_eq(adn_plan_create(w.conf, &w.data, &plan), ADN_OK);
+        ck_assert_int_eq(adn_probe_units(&plan, w.dev, &team, units[k]), ADN_OK);
+        adn_plan_clear_all(&plan);
+        clear(&w);
+    }
+    for (int i = 0; i < 4; i++)
+        ck_assert(4 * units[0][i].first.state_bytes == 3 * units[1][i].first.state_bytes);
 }
 END_TEST
 
@@ -334,6 +356,7 @@ int main(void)
     tcase_add_test(tc, costs_become_cuts_and_predicted_times);
     tcase_add_test(tc, memory_is_what_lies_at_the_same_time);
     tcase_add_test(tc, what_units_were_weighed_is_about_what_their_blocks_take);
+    tcase_add_test(tc, what_an_optimizer_keeps_is_weighed);
     tcase_add_test(tc, a_config_with_auto_gets_blocks_of_measured_times);
     tcase_add_test(tc, one_block_is_said_and_nothing_is_measured);
     tcase_add_test(tc, without_auto_or_blocks_nothing_is_chosen);

@@ -33,7 +33,7 @@ foreach(isa ${isas})
             add_library(${hot} OBJECT ${act_sources})
         endif()
         target_compile_definitions(${hot} PRIVATE ADN_ISA=${isa} ADN_ACT_${act})
-        target_compile_options(${hot} PRIVATE ${isa_options_${isa}})
+        target_compile_options(${hot} PRIVATE ${isa_options_${isa}} -fno-math-errno) # roots vectorise
         target_link_libraries(${hot} PRIVATE OpenMP::OpenMP_C)
         if(ADN_SANITIZE MATCHES "thread") # libgomp and oneDNN are not instrumented: one thread a team, our own loops
             target_compile_definitions(${hot} PRIVATE ADN_TSAN)

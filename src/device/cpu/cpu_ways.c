@@ -14,6 +14,7 @@
  *   relu_*, add ref_act.c                  "blocked"   fast_elem.c           all
  *   normalise   ref_pixel.c                "blocked"   fast_elem.c           all
  *   sgd         ref_sgd.c                  "blocked"   fast_sgd.c            all
+ *   adamw       ref_adamw.c                "blocked"   fast_adamw.c          all
  *   loss        ref_loss.c                 the loop
  *
  * Over bf16, "winograd" and "blocked" are compiled once more (act.h); all the rest is widened
@@ -54,6 +55,7 @@ static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}) REST};
 static const adn_cpu_way linear[] = {REST};
 #endif
 static const adn_cpu_way sgd[] = {REST};
+static const adn_cpu_way adamw[] = {REST};
 #else
 #define REST                                                                                       \
     {                                                                                              \
@@ -64,6 +66,7 @@ static const adn_cpu_way conv[] = {FAST({"winograd", adn_wino_plan}, {"matrix", 
                                         {"onednn", adn_dnnl_conv_plan}) REST};
 static const adn_cpu_way linear[] = {FAST({"matrix", adn_matrix_plan}) REST};
 static const adn_cpu_way sgd[] = {FAST({"blocked", adn_sgd_plan}) REST};
+static const adn_cpu_way adamw[] = {FAST({"blocked", adn_adamw_plan}) REST};
 #endif
 static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) REST};
 static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) REST};
@@ -88,6 +91,7 @@ const adn_cpu_way *const adn_cpu_ways[ADN_N_OP] = {
     [ADN_OP_LOSS] = loss,
     [ADN_OP_NORMALISE] = elem,
     [ADN_OP_SGD] = sgd,
+    [ADN_OP_ADAMW] = adamw,
 };
 
 #if !defined(ADN_ACT_bf16)

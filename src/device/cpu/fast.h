@@ -19,6 +19,7 @@
 #define adn_panels_layout   HOT(adn_panels_layout)
 #define adn_matrix_plan     HOT(adn_matrix_plan)
 #define adn_sgd_plan        HOT(adn_sgd_plan)
+#define adn_adamw_plan      HOT(adn_adamw_plan)
 #define adn_widen           HOT(adn_widen)
 #define adn_narrow          HOT(adn_narrow)
 #define adn_places_plan     HOT(adn_places_plan)
@@ -72,6 +73,7 @@ adn_status adn_places_plan(adn_cpu_op *op); /* between maps of at most 2x2 */
 adn_status adn_direct_layout(adn_cpu_layout *l, const adn_op_desc *fwd);
 adn_status adn_panels_layout(adn_cpu_layout *l, const adn_op_desc *fwd); /* of any stride */
 adn_status adn_sgd_plan(adn_cpu_op *op);
+adn_status adn_adamw_plan(adn_cpu_op *op);
 
 /* Between floats and bf16, by the calling thread's team. */
 void adn_widen(float *dst, const adn_bf16 *src, size_t n);

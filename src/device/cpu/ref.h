@@ -31,7 +31,8 @@ typedef float real;
     X(ADD, add)                                                                                    \
     X(LOSS, loss)                                                                                  \
     X(NORMALISE, normalise)                                                                        \
-    X(SGD, sgd)
+    X(SGD, sgd)                                                                                    \
+    X(ADAMW, adamw)
 #define X(kind, name) void REF(adn_ref_##name)(const adn_op_desc *d, const adn_op_args *args);
 REF_LOOPS(X)
 #undef X

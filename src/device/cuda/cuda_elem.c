@@ -75,6 +75,27 @@ done:
     return st;
 }
 
+static adn_status run_adamw(const cuda_op *op, const adn_op_args *args)
+{
+    const double *by = args->value;
+    const adn_k_adamw how = {.keep = (float)by[0],
+                             .b1 = (float)by[1],
+                             .new1 = (float)by[2],
+                             .b2 = (float)by[3],
+                             .new2 = (float)by[4],
+                             .rate = (float)by[5],
+                             .scale = (float)by[6],
+                             .eps = (float)by[7]};
+    adn_status st;
+    CUDA_TRY(st, op->q->gpu,
+             adn_k_adamw_step(&how, args->p[ADN_WEIGHT], args->p[ADN_MOMENTUM],
+                              args->p[ADN_MOMENT2], args->p[ADN_GRAD_WEIGHT], args->p[ADN_HALT],
+                              count_of(op), op->q->stream),
+             done);
+done:
+    return st;
+}
+
 adn_status adn_cuda_plan_elem(cuda_op *op)
 {
     adn_status st = cuda_kernel_plan(op);
@@ -94,6 +115,9 @@ adn_status adn_cuda_plan_elem(cuda_op *op)
         break;
     case ADN_OP_SGD: /* over fp32 whatever the activations: parameters are */
         op->run = run_sgd;
+        break;
+    case ADN_OP_ADAMW: /* likewise */
+        op->run = run_adamw;
         break;
     default:
         ADN_ASSERT(!"an element-wise operation");
