@@ -224,7 +224,7 @@ START_TEST(updates_leave_padding_alone)
     double values[] = {0.875, 0.9, 0.1, 0.999, 1e-3, 0.01, 31.6, 1e-30}; /* SGD takes them too */
 
     for (int i = 0; i < all.n; i++)
-        for (int kind = ADN_OP_SGD; kind <= ADN_OP_ADAMW; kind++) {
+        for (adn_op_kind kind = ADN_OP_SGD; kind <= ADN_OP_ADAMW; kind++) {
             op_case c = small(kind, (adn_shape){1, 1, 1, 70}, (adn_shape){1, 1, 1, 70});
             op_data d;
             memcpy(c.value, values, sizeof(values));
@@ -243,7 +243,7 @@ START_TEST(an_update_after_a_halt_changes_nothing)
     static const adn_role roles[] = {ADN_WEIGHT, ADN_MOMENTUM, ADN_MOMENT2};
 
     for (int i = 0; i < all.n; i++)
-        for (int kind = ADN_OP_SGD; kind <= ADN_OP_ADAMW; kind++) {
+        for (adn_op_kind kind = ADN_OP_SGD; kind <= ADN_OP_ADAMW; kind++) {
             op_case c = small(kind, (adn_shape){1, 1, 1, 70}, (adn_shape){1, 1, 1, 70});
             op_data before, after;
             for (int k = 0; k < ADN_N_VALUE; k++) c.value[k] = 1;
