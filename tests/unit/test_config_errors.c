@@ -252,8 +252,8 @@ START_TEST(keys_and_values_of_later_issues_are_refused_by_name)
         config_refuse(later[i].text, NULL);
         ck_says(later[i].says);
     }
-    config_refuse(NULL, "optim.name=adamw");
-    ck_says("argument 'optim.name=adamw': error: 'optim.name: adamw' is not yet");
+    config_refuse(NULL, "optim.name=lamb");
+    ck_says("argument 'optim.name=lamb': error: 'optim.name: lamb' is not yet");
     adn_config_free(config_good(
         "version: 1\nmode: async\nschedule: threads\nprecision: fp32\nreplicas: 1\nclock: "
         "fresh\nafter_end: "
