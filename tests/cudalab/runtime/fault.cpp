@@ -29,12 +29,16 @@ cudaError_t fault(cudaError_t code)
 
 // The n-th call from now on fails and does nothing else, as if memory had run out or for no reason
 // that is known; or (sticky) it and all behind it as after a kernel that touched what is not there.
-// n 0: none does. Gives how many calls that may fail there were since it was called last.
-LAB_API long cudalab_fail_at(long n, int sticky)
+// n 0: none does, none is counted.
+LAB_API void cudalab_fail_at(long n, int sticky)
 {
-    long calls = lab::n_call.exchange(0);
-
+    lab::n_call = 0;
     lab::is_sticky = sticky != 0;
     lab::failing = n;
-    return calls;
+}
+
+// Calls that may fail, since cudalab_fail_at.
+LAB_API long cudalab_calls(void)
+{
+    return lab::n_call;
 }
