@@ -29,6 +29,7 @@ assert p["replicas"] == 2 and p["blocks"][1]["replicas"] == ["cpu", "cpu"], p' |
 
 expect "a run" 0 "the last 13 samples of an epoch, others in each, make no step of 2 batches of 8" \
     "$adonis" train exp.yaml name=whole
+# shellcheck disable=SC2016 # awk's dollars
 expect "its epochs" 0 "" awk -F, 'NR > 1 && $4 != 32 * $1 { exit 1 } END { if (NR != 9) exit 1 }' runs/whole/epochs.csv
 rows() { if [ -f runs/parts/epochs.csv ]; then wc -l < runs/parts/epochs.csv; else echo 0; fi; }
 stop_behind() { # ROWS COMMAND...: Ctrl-C when the run has more rows
