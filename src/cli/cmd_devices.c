@@ -285,7 +285,8 @@ static finding check_nccl(void)
     if (version == 0) {
         f.state = "missing";
         snprintf(f.text, sizeof(f.text),
-                 "libnccl.so.2 cannot be loaded: no replicas on GPUs (apt install libnccl2)");
+                 "libnccl.so.2 cannot be loaded: no replicas, no edge.link: nccl (NVIDIA's package "
+                 "libnccl2)");
     }
     return f;
 }

@@ -1,5 +1,4 @@
 /* From a config and a data set's sizes to blocks, edges, batches and teams. */
-#include "core/file.h"
 #include "pipeline/pipeline.h"
 
 #include <math.h>
@@ -238,7 +237,6 @@ adn_edge_conf adn_plan_edge(const adn_plan *p, int edge)
 
     c.n_column = p->n_column;
     c.place = b->place;
-    c.dir = adn_path_exists(p->conf->runs) ? p->conf->runs : NULL;
     c.n_slot[ADN_LANE_TRAIN] = n;
     c.n_slot[ADN_LANE_TEST] = ADN_MIN(n, 2);
     if (edge > 0)

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "core/memory.h"
+#include "core/file.h"
 #include "pipeline/inside.h"
 
 adn_device *adn_run_dev(const adn_run *r, int column, int block)
@@ -68,6 +68,7 @@ static adn_status create_edge(adn_run *r, int j)
         edge.dev[k] = adn_run_dev(r, k, j);
         if (j > 0 && !is_sent(r, j)) edge.from[k] = adn_run_dev(r, k, j - 1);
     }
+    if (adn_path_exists(r->plan->conf->runs)) edge.dir = r->plan->conf->runs;
     edge.clock = r->clock;
     edge.bells[ADN_SIDE_PRODUCER] = j > 0 ? &r->workers[j - 1].bell : &r->source.bell;
     edge.bells[ADN_SIDE_CONSUMER] = &r->workers[j].bell;

@@ -85,7 +85,8 @@ expect "replayed to the bit" 0 "" "$adonis" replay runs/async
 if [ "$n_gpu" -ge 2 ]; then
     expect "plan puts replicas on GPUs of their own" 0 "" "$adonis" plan exp.yaml replicas=2
     prints_line "^replica 1: block 0 on cuda:$((n_gpu / 2 < 4 ? n_gpu / 2 : 4)),"
-    expect "an async run of two replicas" 0 "" "$adonis" train exp.yaml name=two mode=async replicas=2 data.batch=4
+    expect "an async run of two replicas" 0 "" "$adonis" train exp.yaml name=two mode=async replicas=2 data.batch=4 \
+        edge.link=nccl
     expect "replayed to the bit" 0 "" "$adonis" replay runs/two
     expect "evaluated on the cpu, too" 0 "" env CUDA_VISIBLE_DEVICES= CUDALAB_DEVICES=0 "$adonis" eval runs/two
 fi

@@ -54,13 +54,13 @@ typedef struct cuda_group {
     ncclComm_t comms[ADN_MAX_REPLICAS];
 } cuda_group;
 
-#define NCCL_TRY(st, call, label)                                                                  \
+#define NCCL_TRY(st, gpu, title, call, label)                                                      \
     do {                                                                                           \
         ncclResult_t nccl_error_ = (call);                                                         \
         (st) = nccl_error_ == ncclSuccess                                                          \
                    ? ADN_OK                                                                        \
-                   : adn_fail(ADN_DEVICE, __FILE__, __LINE__, "%s: %s (NCCL)", #call,              \
-                              nccl.error_string(nccl_error_));                                     \
+                   : ADN_FAIL(ADN_DEVICE, "%s (%s): %s: %s (NCCL)", (gpu)->name, (gpu)->model,     \
+                              title, nccl.error_string(nccl_error_));                              \
         if ((st) != ADN_OK) goto label;                                                            \
     } while (0)
 
@@ -85,7 +85,7 @@ adn_status adn_cuda_group_create(adn_queue *const *queues, int n, adn_group **ou
         adn_free(g);
         return ADN_FAIL(ADN_DEVICE,
                         "replicas and edge.link: nccl need NCCL, and libnccl.so.2 cannot be loaded "
-                        "(Debian: apt install libnccl2; or LD_LIBRARY_PATH)");
+                        "(NVIDIA's package libnccl2 has it; LD_LIBRARY_PATH may say where it is)");
     }
     ADN_ASSERT(n >= 1 && n <= ADN_MAX_REPLICAS);
     g->base = (adn_group){queues[0]->dev, n};
@@ -96,7 +96,8 @@ adn_status adn_cuda_group_create(adn_queue *const *queues, int n, adn_group **ou
         ADN_TRY(st, adn_cuda_queue_create(dev, &conf, &g->beside[k]), fail);
         ADN_TRY(st, adn_cuda_event_create(dev, &g->done[k]), fail);
     }
-    NCCL_TRY(st, nccl.comm_init_all(g->comms, n, ordinals), fail);
+    NCCL_TRY(st, g->members[0]->gpu, "ncclCommInitAll", nccl.comm_init_all(g->comms, n, ordinals),
+             fail);
     *out = &g->base;
     return ADN_OK;
 fail:
@@ -126,13 +127,13 @@ adn_status adn_cuda_group_mean(adn_group *group, adn_event *const *ready, void *
 
     for (int k = 0; k < g->base.n; k++)
         ADN_TRY(st, adn_cuda_event_wait(g->beside[k], ready[k]), done);
-    NCCL_TRY(st, nccl.group_start(), done);
+    NCCL_TRY(st, g->members[0]->gpu, "ncclGroupStart", nccl.group_start(), done);
     for (int k = 0; k < g->base.n; k++)
-        NCCL_TRY(st,
+        NCCL_TRY(st, g->members[0]->gpu, "ncclAllReduce",
                  nccl.all_reduce(arrays[k], arrays[k], count, as, ncclAvg, g->comms[k],
                                  ((cuda_queue *)g->beside[k])->stream),
                  done);
-    NCCL_TRY(st, nccl.group_end(), done);
+    NCCL_TRY(st, g->members[0]->gpu, "ncclGroupEnd", nccl.group_end(), done);
 done:
     return st;
 }
@@ -157,10 +158,12 @@ adn_status adn_cuda_group_send(adn_group *group, void *dst, const void *src, siz
 
     ADN_ASSERT(g->base.n == 2);
     if (bytes == 0) return ADN_OK;
-    NCCL_TRY(st, nccl.group_start(), done);
-    NCCL_TRY(st, nccl.send(src, bytes, ncclUint8, 1, g->comms[0], g->members[0]->stream), done);
-    NCCL_TRY(st, nccl.recv(dst, bytes, ncclUint8, 0, g->comms[1], g->members[1]->stream), done);
-    NCCL_TRY(st, nccl.group_end(), done);
+    NCCL_TRY(st, g->members[0]->gpu, "ncclGroupStart", nccl.group_start(), done);
+    NCCL_TRY(st, g->members[0]->gpu, "ncclSend",
+             nccl.send(src, bytes, ncclUint8, 1, g->comms[0], g->members[0]->stream), done);
+    NCCL_TRY(st, g->members[0]->gpu, "ncclRecv",
+             nccl.recv(dst, bytes, ncclUint8, 0, g->comms[1], g->members[1]->stream), done);
+    NCCL_TRY(st, g->members[0]->gpu, "ncclGroupEnd", nccl.group_end(), done);
 done:
     return st;
 }
