@@ -62,3 +62,6 @@ sed -i 's/,winograd,1,\(.*\),[0-9.]*$/,winograd,1,\1,99.000/' rows.csv
 if run 1 2 --bound 5; then fail "a variant far off is within the bound"; fi
 grep -q "NOT within 5.0 points" out || fail "what is far off is not said"
 echo "ok: the table and its bound"
+run 1 2 --bound inf || fail "a variant far off, without a bound"
+if grep -q "points" out; then fail "there is no bound, and it is spoken of"; fi
+echo "ok: the table alone"
