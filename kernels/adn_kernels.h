@@ -93,6 +93,27 @@ enum { ADN_K_PIXEL_CHANNELS = 4 };
 cudaError_t adn_k_normalise(adn_k_type type, const unsigned char *src, void *dst, size_t n, int c,
                             const float *mean, const float *std, cudaStream_t stream);
 
+/* ---- augment.cu ---- */
+
+/* Transforms of images of bytes [h, w, c], in their order; c is 1 to 4, an image at most 2^30
+ * bytes. Of each image its moves, as device/device.h says of adn_move. */
+typedef enum adn_k_transform { ADN_K_CROP, ADN_K_FLIP, ADN_K_CUTOUT } adn_k_transform;
+typedef struct adn_k_move {
+    int32_t y, x;
+} adn_k_move;
+enum { ADN_K_MAX_TRANSFORM = 16 };
+typedef struct adn_k_augment {
+    int h, w, c;
+    int n_transform;
+    unsigned char kind[ADN_K_MAX_TRANSFORM]; /* adn_k_transform */
+    int size[ADN_K_MAX_TRANSFORM];           /* of a cutout's square */
+    uint32_t fill;                           /* of cutouts: a byte a channel, the lowest first */
+} adn_k_augment;
+/* dst [n, h, w, c]: images picks[n] of src, by moves [n][n_transform]. */
+cudaError_t adn_k_augment_images(const adn_k_augment *how, const unsigned char *src,
+                                 const uint32_t *picks, const adn_k_move *moves, unsigned char *dst,
+                                 size_t n, cudaStream_t stream);
+
 /* ---- rows.cu ---- */
 
 /* dst [rows, dst_c] from src [rows, src_c]: the channels that both have; the rest are zeros. */

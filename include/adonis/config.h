@@ -21,6 +21,9 @@ typedef struct adn_aug_conf {
     int size; /* pixels of padding for crop, of the square's side for cutout; 0 for flip */
 } adn_aug_conf;
 
+/* Where images are augmented: on the host, or by the GPU of block 0, whose memory holds the set. */
+typedef enum adn_resident { ADN_RESIDENT_AUTO, ADN_RESIDENT_TRUE, ADN_RESIDENT_FALSE } adn_resident;
+
 enum { ADN_MAX_CHANNELS = 4, ADN_MAX_REPLICAS = 16 };
 typedef struct adn_data_conf {
     const char *name; /* cifar10 | cifar100 | idx */
@@ -34,6 +37,7 @@ typedef struct adn_data_conf {
     int n_mean, n_std;
     int classes; /* 0: auto */
     int readers; /* 0: auto */
+    adn_resident resident;
 } adn_data_conf;
 
 /* One entry of model.units. Kinds: conv + norm + ReLU, with `pool` in front; or a residual block.

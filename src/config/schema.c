@@ -111,6 +111,11 @@ const adn_key adn_schema[] = {
      .help = "of idx: how many; auto: counted"},
     {"data.readers", ADN_KEY_INT, "auto", AT(data.readers), FROM(1, 256), WORDS(NOW("auto", 0)),
      .help = "threads that load samples"},
+    {"data.resident", ADN_KEY_WORD, "auto", AT(data.resident),
+     WORDS(NOW("auto", ADN_RESIDENT_AUTO), NOW("true", ADN_RESIDENT_TRUE),
+           NOW("false", ADN_RESIDENT_FALSE)),
+     .help = "whether the GPU of block 0 keeps the set in its memory and augments it there, from "
+             "the same draws; auto: where that takes less than a quarter of what is free"},
     {"data.on_error", ADN_KEY_LATER, "fail", .help = "a bad sample: fail | skip | replace"},
     {"data.max_bad", ADN_KEY_LATER, "100", .help = "bad samples until the run stops"},
     {"data.max_pixels", ADN_KEY_LATER, "100000000", .help = "of one image"},

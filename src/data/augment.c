@@ -1,4 +1,6 @@
-/* Augmentation of one image in bytes. The first transform reads src, the others work in dst. */
+/* Augmentation of one image in bytes: what to do with it is drawn, then it is done. The first
+ * transform reads src, the others work in dst. */
+#include <math.h>
 #include <string.h>
 
 #include "core/rng.h"
@@ -52,10 +54,9 @@ static void flip(const image *im, uint8_t *dst)
     }
 }
 
-static void cutout(const image *im, int side, uint32_t cy, uint32_t cx, const uint8_t *fill,
-                   uint8_t *dst)
+static void cutout(const image *im, int side, int cy, int cx, const uint8_t *fill, uint8_t *dst)
 {
-    int y0 = (int)cy - side / 2, x0 = (int)cx - side / 2;
+    int y0 = cy - side / 2, x0 = cx - side / 2;
     int y1 = ADN_MIN(y0 + side, im->h), x1 = ADN_MIN(x0 + side, im->w);
 
     for (int y = ADN_MAX(y0, 0); y < y1; y++)
@@ -63,32 +64,68 @@ static void cutout(const image *im, int side, uint32_t cy, uint32_t cx, const ui
             memcpy(dst + (size_t)y * im->row + (size_t)x * (size_t)im->c, fill, (size_t)im->c);
 }
 
+static adn_move draw(const adn_aug_conf *a, adn_draw d, int h, int w)
+{
+    uint32_t n = 2 * (uint32_t)a->size + 1;
+
+    switch (a->kind) {
+    case ADN_AUG_CROP:
+        return (adn_move){(int)adn_rng_below(d.u[0], n) - a->size,
+                          (int)adn_rng_below(d.u[1], n) - a->size};
+    case ADN_AUG_FLIP:
+        return (adn_move){0, (int)adn_rng_below(d.u[0], 2)};
+    case ADN_AUG_CUTOUT:
+        return (adn_move){(int)adn_rng_below(d.u[0], (uint32_t)h),
+                          (int)adn_rng_below(d.u[1], (uint32_t)w)};
+    }
+    adn_assert_failed("a transform", __FILE__, __LINE__);
+}
+
+void adn_augment_draw(const adn_aug_conf *augment, int n_augment, uint64_t seed, int epoch,
+                      uint32_t sample, int h, int w, adn_move *moves)
+{
+    ADN_ASSERT(n_augment <= ADN_MAX_AUGMENT);
+    for (int t = 0; t < n_augment; t++)
+        moves[t] = draw(&augment[t],
+                        adn_rng_draw(seed, ADN_RNG_AUGMENT, (uint64_t)epoch,
+                                     (uint64_t)sample * ADN_MAX_AUGMENT + (uint64_t)t),
+                        h, w);
+}
+
+void adn_augment_fill(const double *mean, int c, uint8_t *fill)
+{
+    for (int k = 0; k < c; k++)
+        fill[k] = mean == NULL ? 0 : (uint8_t)lround(fmin(fmax(255 * mean[k], 0), 255));
+}
+
+static void apply(const adn_aug_conf *augment, int n_augment, const adn_move *moves,
+                  const image *im, const uint8_t *fill, const uint8_t *src, uint8_t *dst)
+{
+    if (n_augment == 0 || augment[0].kind != ADN_AUG_CROP)
+        memcpy(dst, src, (size_t)im->h * im->row);
+    for (int t = 0; t < n_augment; t++) {
+        const adn_move m = moves[t];
+        switch (augment[t].kind) {
+        case ADN_AUG_CROP:
+            shift(im, m.y, m.x, t == 0 ? src : dst, dst);
+            break;
+        case ADN_AUG_FLIP:
+            if (m.x == 1) flip(im, dst);
+            break;
+        case ADN_AUG_CUTOUT:
+            cutout(im, augment[t].size, m.y, m.x, fill, dst);
+            break;
+        }
+    }
+}
+
 void adn_augment(const adn_aug_conf *augment, int n_augment, uint64_t seed, int epoch,
                  uint32_t sample, int h, int w, int c, const uint8_t *fill, const uint8_t *src,
                  uint8_t *dst)
 {
     image im = {h, w, c, (size_t)w * (size_t)c};
+    adn_move moves[ADN_MAX_AUGMENT];
 
-    ADN_ASSERT(n_augment <= ADN_MAX_AUGMENT);
-    if (n_augment == 0 || augment[0].kind != ADN_AUG_CROP) memcpy(dst, src, (size_t)h * im.row);
-    for (int t = 0; t < n_augment; t++) {
-        const adn_aug_conf *a = &augment[t];
-        adn_draw d = adn_rng_draw(seed, ADN_RNG_AUGMENT, (uint64_t)epoch,
-                                  (uint64_t)sample * ADN_MAX_AUGMENT + (uint64_t)t);
-        switch (a->kind) {
-        case ADN_AUG_CROP: {
-            uint32_t n = 2 * (uint32_t)a->size + 1;
-            shift(&im, (int)adn_rng_below(d.u[0], n) - a->size,
-                  (int)adn_rng_below(d.u[1], n) - a->size, t == 0 ? src : dst, dst);
-            break;
-        }
-        case ADN_AUG_FLIP:
-            if (adn_rng_below(d.u[0], 2) == 1) flip(&im, dst);
-            break;
-        case ADN_AUG_CUTOUT:
-            cutout(&im, a->size, adn_rng_below(d.u[0], (uint32_t)h),
-                   adn_rng_below(d.u[1], (uint32_t)w), fill, dst);
-            break;
-        }
-    }
+    adn_augment_draw(augment, n_augment, seed, epoch, sample, h, w, moves);
+    apply(augment, n_augment, moves, &im, fill, src, dst);
 }

@@ -3,8 +3,9 @@
 #ifndef ADN_DATA_H
 #define ADN_DATA_H
 
-#include "core/core.h"
 #include "adonis/config.h"
+#include "core/core.h"
+#include "device/device.h" /* adn_move */
 
 typedef struct adn_dataset { /* one split, in memory, read-only: any thread */
     int n, h, w, c;
@@ -46,10 +47,15 @@ void adn_dataset_moments(const adn_dataset *set, double *mean, double *std);
  * order: [n]. */
 void adn_order_epoch(uint64_t seed, int epoch, int n, uint32_t *order);
 
-/* Augments one image: src [h, w, c] u8 to dst [h, w, c] u8, in the order of the list; a function of
- * (seed, epoch, sample). crop pads with zeros (black), cutout paints bytes `fill` [c]. At most
- * ADN_MAX_AUGMENT transforms: the draws of sample s and transform t are numbered 16 s + t. */
-enum { ADN_MAX_AUGMENT = 16 };
+/* What each transform of the list does to a sample's image, moves [n_augment]: a function of (seed,
+ * epoch, sample). At most ADN_MAX_AUGMENT transforms: the draws of sample s and transform t are
+ * numbered 16 s + t. */
+void adn_augment_draw(const adn_aug_conf *augment, int n_augment, uint64_t seed, int epoch,
+                      uint32_t sample, int h, int w, adn_move *moves);
+/* The colour of cutouts, fill [c]: round(255 mean). mean NULL: black. */
+void adn_augment_fill(const double *mean, int c, uint8_t *fill);
+/* Draws, and augments one image so: src [h, w, c] u8 to dst [h, w, c] u8, in the order of the list.
+ * crop pads with zeros (black), cutout paints bytes `fill` [c]. */
 void adn_augment(const adn_aug_conf *augment, int n_augment, uint64_t seed, int epoch,
                  uint32_t sample, int h, int w, int c, const uint8_t *fill, const uint8_t *src,
                  uint8_t *dst);
@@ -60,6 +66,7 @@ typedef struct adn_batch {
     int32_t *labels;   /* [n_valid] */
     uint32_t *samples; /* [n_valid] ids in the set */
     int n_valid;
+    adn_move *moves; /* [n_valid][n_augment], where the loader gives them instead of pixels */
 } adn_batch;
 
 /* Reader threads fill batches ahead. A position (epoch, batch) counts epochs from 1, batches from
@@ -73,6 +80,7 @@ typedef struct adn_loader_conf {
     uint64_t seed;
     int batch;
     bool drop_last, is_ordered;
+    bool gives_moves;       /* instead of pixels, which are not read: who takes them has the set */
     int multiple;           /* an epoch gives a multiple of so many batches; 0: 1 */
     int n_thread, n_ahead;  /* readers, and batches filled ahead */
     int epoch, first_batch; /* where to start */
@@ -84,7 +92,8 @@ void adn_loader_destroy(adn_loader *l); /* takes NULL, stops readers */
 /* Batches an epoch has: a short last one counts unless drop_last, one of a single sample never does
  * (batch norm cannot learn from it) unless is_ordered. */
 int adn_loader_batches(int n_sample, int batch, bool drop_last, bool is_ordered);
-/* The next batch, in order, copied into the caller's arrays: pixels room for batch*h*w*c. It goes
+/* The next batch, in order, copied into the caller's arrays: pixels room for batch*h*w*c, or moves
+ * for batch*n_augment. It goes
  * on over epochs for ever; *epoch and *index say which it is. One caller at a time. What went wrong
  * in a reader comes out at its batch, and at every call after it; *dst, *epoch and *index are then
  * untouched. */

@@ -2,14 +2,14 @@
  * slot, its samples and its draws; which reader fills it decides nothing. */
 #include "data/data.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "core/thread.h"
 
 typedef struct slot {
-    uint8_t *pixels;   /* [batch, h, w, c] */
+    uint8_t *pixels;   /* [batch, h, w, c]; or */
+    adn_move *moves;   /* [batch][n_augment] */
     int32_t *labels;   /* [batch] */
     uint32_t *samples; /* [batch] */
     int n_valid, epoch, index;
@@ -19,8 +19,8 @@ typedef struct slot {
 
 struct adn_loader {
     adn_loader_conf conf;
-    size_t image_bytes;
-    int n_batch; /* of an epoch */
+    size_t image_bytes, moves_bytes; /* of a sample */
+    int n_batch;                     /* of an epoch */
     uint8_t fill[ADN_MAX_CHANNELS];
     slot *slots;     /* [n_ahead]; ticket t lies in slot t % n_ahead */
     uint32_t *order; /* [n], of epoch order_epoch */
@@ -79,6 +79,11 @@ static adn_status fill_slot(const adn_loader *l, slot *s)
             return ADN_FAIL(ADN_BADDATA, "sample %u has label %d, expected 0..%d", sample,
                             set->labels[sample], set->classes - 1);
         s->labels[i] = set->labels[sample];
+        if (conf->gives_moves) {
+            adn_augment_draw(conf->augment, conf->n_augment, conf->seed, s->epoch, sample, set->h,
+                             set->w, s->moves + (size_t)i * (size_t)conf->n_augment);
+            continue;
+        }
         adn_augment(conf->augment, conf->n_augment, conf->seed, s->epoch, sample, set->h, set->w,
                     set->c, l->fill, set->pixels + (size_t)sample * l->image_bytes,
                     s->pixels + (size_t)i * l->image_bytes);
@@ -118,7 +123,10 @@ adn_status adn_loader_next(adn_loader *l, adn_batch *dst, int *epoch, int *index
     pthread_mutex_unlock(&l->lock);
     if (s->status != ADN_OK) return s->status; /* said where it was seen; it stays at the front */
     size_t n = (size_t)s->n_valid;             /* nobody touches a ready slot until it is taken */
-    memcpy(dst->pixels, s->pixels, n * l->image_bytes);
+    if (l->conf.gives_moves)
+        memcpy(dst->moves, s->moves, n * l->moves_bytes);
+    else
+        memcpy(dst->pixels, s->pixels, n * l->image_bytes);
     memcpy(dst->labels, s->labels, n * sizeof(*s->labels));
     memcpy(dst->samples, s->samples, n * sizeof(*s->samples));
     dst->n_valid = s->n_valid;
@@ -136,7 +144,8 @@ static adn_status allocate(adn_loader *l)
 {
     const adn_loader_conf *conf = &l->conf;
     size_t batch = (size_t)conf->batch, n_ahead = (size_t)conf->n_ahead;
-    size_t pixels = batch * l->image_bytes, words = batch * sizeof(uint32_t);
+    size_t bytes = batch * (conf->gives_moves ? l->moves_bytes : l->image_bytes);
+    size_t words = batch * sizeof(uint32_t);
 
     l->slots = adn_alloc(n_ahead * sizeof(*l->slots));
     l->threads = adn_alloc((size_t)conf->n_thread * sizeof(*l->threads));
@@ -144,15 +153,19 @@ static adn_status allocate(adn_loader *l)
     if (l->slots == NULL || l->threads == NULL || l->order == NULL) goto fail;
     for (size_t i = 0; i < n_ahead; i++) {
         slot *s = &l->slots[i];
-        s->pixels = adn_alloc(pixels);
+        if (conf->gives_moves)
+            s->moves = adn_alloc(bytes);
+        else
+            s->pixels = adn_alloc(bytes);
         s->labels = adn_alloc(words);
         s->samples = adn_alloc(words);
-        if (s->pixels == NULL || s->labels == NULL || s->samples == NULL) goto fail;
+        bool has_room = s->pixels != NULL || s->moves != NULL;
+        if (!has_room || s->labels == NULL || s->samples == NULL) goto fail;
     }
     return ADN_OK;
 fail:
     return ADN_FAIL(ADN_NOMEM, "data loader: no memory for %zu batches of %zu bytes", n_ahead,
-                    pixels);
+                    bytes);
 }
 
 /* Whether the loader can do what is asked, and where it starts. */
@@ -191,8 +204,8 @@ adn_status adn_loader_create(const adn_loader_conf *conf, adn_loader **out)
     l->conf = *conf;
     l->conf.mean = NULL; /* borrowed for this call only */
     l->image_bytes = (size_t)conf->set->h * (size_t)conf->set->w * (size_t)conf->set->c;
-    for (int k = 0; k < conf->set->c && conf->mean != NULL; k++)
-        l->fill[k] = (uint8_t)lround(fmin(fmax(255 * conf->mean[k], 0), 255));
+    l->moves_bytes = (size_t)conf->n_augment * sizeof(adn_move);
+    adn_augment_fill(conf->mean, conf->set->c, l->fill);
     ADN_TRY(st, settle_start(l), fail);
     ADN_TRY(st, allocate(l), fail);
     for (int i = 0; i < conf->n_thread; i++)
@@ -215,6 +228,7 @@ void adn_loader_destroy(adn_loader *l)
         (void)adn_thread_join(&l->threads[i]); /* a reader's failures went into its slots */
     for (int i = 0; l->slots != NULL && i < l->conf.n_ahead; i++) {
         adn_free(l->slots[i].pixels);
+        adn_free(l->slots[i].moves);
         adn_free(l->slots[i].labels);
         adn_free(l->slots[i].samples);
     }

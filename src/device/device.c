@@ -87,6 +87,9 @@ const adn_op_info adn_op_infos[ADN_N_OP] = {
         {"loss",
          {[ADN_SRC] = R, [ADN_LABELS] = R, [ADN_GRAD_SRC] = W, [ADN_RESULT] = W, [ADN_HALT] = RW},
          {[ADN_GRAD_SRC] = true}},
+    [ADN_OP_AUGMENT] = {"augment",
+                        {[ADN_SRC] = R, [ADN_PICKS] = R, [ADN_MOVES] = R, [ADN_DST] = W},
+                        {0}},
     [ADN_OP_NORMALISE] = {"normalise", {[ADN_SRC] = R, [ADN_DST] = W}, {0}},
     [ADN_OP_SGD] = {"sgd",
                     {[ADN_GRAD_WEIGHT] = R, [ADN_HALT] = R, [ADN_WEIGHT] = RW, [ADN_MOMENTUM] = RW},
@@ -144,9 +147,10 @@ bool adn_op_is_activation(adn_op_kind kind, adn_role role)
 {
     switch (role) {
     case ADN_SRC:
-        return kind != ADN_OP_NORMALISE;
-    case ADN_SRC2:
+        return kind != ADN_OP_NORMALISE && kind != ADN_OP_AUGMENT;
     case ADN_DST:
+        return kind != ADN_OP_AUGMENT;
+    case ADN_SRC2:
     case ADN_DST_MAX:
     case ADN_DST_AVG:
     case ADN_GRAD_DST:
@@ -174,11 +178,13 @@ size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
     if (adn_op_is_update(d->kind)) return role == ADN_HALT ? sizeof(int32_t) : n_src;
     switch (role) {
     case ADN_SRC:
-        return d->kind == ADN_OP_NORMALISE ? adn_shape_count(d->src) : n_src;
+        return adn_op_is_activation(d->kind, role) ? n_src : adn_shape_count(d->src);
     case ADN_SRC2:
     case ADN_GRAD_SRC:
         return n_src;
     case ADN_DST:
+        if (!adn_op_is_activation(d->kind, role)) return adn_shape_count(d->dst);
+        return is_norm(d) && d->u.norm.is_pooled_only ? 0 : n_dst;
     case ADN_GRAD_DST:
         return is_norm(d) && d->u.norm.is_pooled_only ? 0 : n_dst;
     case ADN_DST_MAX:
@@ -203,6 +209,10 @@ size_t adn_op_role_bytes(const adn_op_desc *d, adn_role role)
         return is_norm(d) ? max_count(d) : adn_shape_count(d->dst);
     case ADN_LABELS:
         return (size_t)d->src.n * sizeof(adn_label);
+    case ADN_PICKS:
+        return (size_t)d->dst.n * sizeof(uint32_t);
+    case ADN_MOVES:
+        return (size_t)d->dst.n * (size_t)d->u.augment.n_transform * sizeof(adn_move);
     case ADN_RESULT:
         return sizeof(adn_loss_result);
     case ADN_HALT:
@@ -239,6 +249,7 @@ double adn_op_bytes(const adn_op_desc *d)
     for (adn_role r = 0; r < ADN_N_ROLE; r++) {
         adn_access a = adn_op_infos[d->kind].role[r];
         double bytes = (double)adn_op_role_bytes(d, r);
+        if (r == ADN_SRC && d->kind == ADN_OP_AUGMENT) bytes = (double)adn_shape_count(d->dst);
         if (r == ADN_INDEX && !is_norm(d) && d->u.pool.kind != ADN_POOL_MAX) continue;
         sum += (a & ADN_READ ? bytes : 0) + (a & ADN_WRITE ? bytes : 0);
     }

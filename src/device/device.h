@@ -35,6 +35,14 @@ typedef struct adn_label {
     float weight_a;
 } adn_label;
 
+/* What a transform of the config's list (data.augment) does to one image [h, w]; a pixel is (y, x):
+ *   crop    dst (i, j) is src (i + y, j + x), zeros where that is outside
+ *   flip    mirrored, left and right, if x is 1
+ *   cutout  a square whose middle is (y, x) is painted over: from y - size / 2 on, `size` rows */
+typedef struct adn_move {
+    int32_t y, x;
+} adn_move;
+
 /* What the loss leaves of a batch. */
 typedef struct adn_loss_result {
     double loss_sum; /* over samples, not divided */
@@ -64,6 +72,8 @@ typedef enum adn_role {
     ADN_RUN_VAR,
     ADN_INDEX,     /* u8 a pooled element: which of the window's elements was the largest */
     ADN_LABELS,    /* adn_label[n] */
+    ADN_PICKS,     /* uint32[n]: images of src */
+    ADN_MOVES,     /* adn_move[n][n_transform] */
     ADN_RESULT,    /* adn_loss_result */
     ADN_HALT,      /* int32: set by a loss that is not finite; updates then change nothing */
     ADN_MOMENTUM,  /* AdamW: of gradients */
@@ -100,6 +110,8 @@ typedef enum adn_role {
  * ADD             src + src2, then ReLU if `relu`: R src src2  W dst.  dst may be src
  * LOSS            softmax cross entropy, label smoothing, mean over n; gradient of the mean, hits
  *                 (first largest): R src labels  W [grad_src] result  RW halt
+ * AUGMENT         dst[i] = image picks[i] of src, transformed in the list's order. All of it is u8
+ *                 NHWC, whatever `type`: R src picks moves  W dst
  * NORMALISE       u8 NHWC pixels to (p / 255 - mean) / std: R src (u8)  W dst
  * SGD             PyTorch's, over a flat array: g += decay w; m = momentum m + g; w -= lr (nesterov
  *                 ? g + momentum m : m); nothing if halt is set. Values: lr, momentum, decay, 1:
@@ -128,6 +140,7 @@ typedef enum adn_op_kind {
     ADN_OP_POOL_GRAD,
     ADN_OP_ADD,
     ADN_OP_LOSS,
+    ADN_OP_AUGMENT,
     ADN_OP_NORMALISE,
     ADN_OP_SGD,
     ADN_OP_ADAMW,
@@ -135,11 +148,12 @@ typedef enum adn_op_kind {
 } adn_op_kind;
 
 typedef enum adn_pool_kind { ADN_POOL_MAX, ADN_POOL_AVG, ADN_POOL_ADAPTIVE_AVG } adn_pool_kind;
-enum { ADN_PIXEL_CHANNELS = 4, ADN_N_VALUE = 8 };
+enum { ADN_PIXEL_CHANNELS = 4, ADN_MAX_AUGMENT = 16, ADN_N_VALUE = 8 };
 
 typedef struct adn_layout adn_layout;
 
-/* src and dst are the forward operation's shapes for the gradients too. Updates: src.c elements. */
+/* src and dst are the forward operation's shapes for the gradients too. Updates: src.c elements.
+ * AUGMENT: src is the set, dst the batch. */
 typedef struct adn_op_desc {
     adn_op_kind kind;
     adn_type type; /* of activations; updates: of the arrays */
@@ -164,6 +178,11 @@ typedef struct adn_op_desc {
         struct {
             double smoothing;
         } loss;
+        struct {
+            const adn_aug_conf *list;         /* borrowed */
+            int n_transform;                  /* at most ADN_MAX_AUGMENT */
+            uint8_t fill[ADN_PIXEL_CHANNELS]; /* cutout's colour */
+        } augment;
         struct {
             double mean[ADN_PIXEL_CHANNELS], std[ADN_PIXEL_CHANNELS];
         } pixel;

@@ -43,6 +43,7 @@ adn_status adn_eval(const char *run_dir, const char *which,
     for (int j = 0; j < conf->n_block; j++) conf->blocks[j].edge.link = ADN_LINK_COPY;
     conf->edge.link = ADN_LINK_COPY; /* one batch after another: nobody waits for them */
     conf->replicas = 1;              /* all of them have the same weights */
+    conf->data.resident = ADN_RESIDENT_AUTO;
     if (conf->precision == ADN_PRECISION_TF32 && adn_cuda_count(NULL) == 0)
         conf->precision = ADN_PRECISION_FP32; /* the cpu's products are not rounded */
     ADN_TRY(st, adn_ckpt_path(run_dir, which, &dir), done);

@@ -46,12 +46,15 @@ static adn_status check(const adn_plan *p, adn_device *const *devs, const adn_de
                     edge_bytes(p, largest) / mib);
 }
 
-adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs)
+adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs, bool is_resident)
 {
     adn_status st = ADN_OK;
 
-    for (int i = 0; i < p->n_column * p->n_block; i++)
-        ADN_TRY(st, check(p, devs, devs[i], (double)devs[i]->ops->memory_free(devs[i])), done);
+    for (int i = 0; i < p->n_column * p->n_block; i++) {
+        double set_bytes = is_resident ? adn_resident_on(p, devs, devs[i]) : 0;
+        double free_bytes = (double)devs[i]->ops->memory_free(devs[i]);
+        ADN_TRY(st, check(p, devs, devs[i], free_bytes - set_bytes), done);
+    }
     st = check(p, devs, NULL, (double)adn_memory_free());
 done:
     return st;

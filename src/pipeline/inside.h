@@ -13,21 +13,30 @@
  * calls them and says who is next. They answer ADN_OK: something was done; ADN_AGAIN: nothing can
  * be done until their bell rings; ADN_END: nothing will ever be; or a failure. */
 
+typedef struct adn_upload { /* into a column's slots of edge 0: upload.c */
+    adn_run *run;
+    adn_queue *queue, *own_queue; /* NULL: the run's is shared */
+    struct adn_staging {          /* host memory that an upload reads; two in turn */
+        uint8_t *pixels;          /* of a batch; or, of a resident set: */
+        uint32_t *picks;
+        adn_move *moves; /* behind the picks */
+        adn_label *labels;
+        int32_t *classes;
+        adn_event *free; /* its upload is done */
+    } staging[2];
+    /* A resident set, and what makes batches of it; else NULL. */
+    void *sets[ADN_N_LANE];     /* u8 [n, h, w, c] */
+    void *picks;                /* and moves: of the batch that is made */
+    adn_op *ops[ADN_N_LANE][2]; /* of a full batch, of the short one */
+} adn_upload;
+
 typedef struct adn_source { /* the loader as a producer: batches, test passes and markers into edge
                                0 */
     adn_run *run;
     adn_thread thread;
     adn_bell bell;
     adn_loader *train, *test;
-    struct upload {           /* into a column's slots */
-        adn_queue *own_queue; /* NULL: the run's is shared */
-        struct staging {      /* host memory that an upload reads; two in turn */
-            uint8_t *pixels;
-            adn_label *labels;
-            int32_t *classes;
-            adn_event *free; /* its upload is done */
-        } staging[2];
-    } uploads[ADN_MAX_REPLICAS];
+    adn_upload uploads[ADN_MAX_REPLICAS];
     adn_queue *queues[ADN_MAX_REPLICAS]; /* of the uploads */
     int turn;
     _Atomic int64_t steps; /* finished source steps */
@@ -82,6 +91,7 @@ struct adn_run {
     adn_order *order; /* NULL: not recorded */
     const char *run_dir;
     bool is_async;
+    bool is_resident;          /* the set lies in the memory of block 0's device */
     _Atomic int n_done;        /* async: workers that are done */
     _Atomic bool is_ending;    /* async: nobody learns any more */
     pthread_mutex_t row_lock;  /* on_row: one call at a time; nothing else takes it */
@@ -105,6 +115,15 @@ void adn_run_ring(adn_run *r); /* everybody's bell */
 adn_status adn_run_row(void *user,
                        const adn_epoch_row *row); /* a stage's on_row; user: adn_worker */
 double adn_run_seconds(const adn_run *r);         /* trained so far, before this process too */
+
+/* upload.c: a column's staging and, where the run is resident, its set. Cleared after a failure,
+ * too. */
+adn_status adn_upload_create(adn_run *r, int column, adn_upload *u) ADN_MUST_USE;
+void adn_upload_clear(adn_upload *u);
+/* The loader's next batch into the column's part of a slot, by staging memory `turn`; *out_epoch is
+ * the batch's. */
+adn_status adn_upload_batch(adn_upload *u, adn_loader *loader, int turn, adn_slot *part,
+                            int *out_epoch) ADN_MUST_USE;
 
 adn_status adn_source_create(adn_run *r, adn_source *s) ADN_MUST_USE;
 void adn_source_clear(adn_source *s);

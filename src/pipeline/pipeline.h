@@ -107,9 +107,15 @@ adn_status adn_teams_given(const adn_config *conf, int block, adn_queue_conf *q)
 double adn_plan_predict(const adn_plan *p, int n_core, int *slowest);
 /* Edge j leads into block j. Its devices are the caller's to set; of so many columns. */
 adn_edge_conf adn_plan_edge(const adn_plan *p, int edge);
+/* resident.c. Whether the set is to lie in the memory of the devices of block 0
+ * (devs[n_column][n_block]), once a column. ADN_BADCONF: the config insists, and they have no
+ * memory of their own; ADN_NOMEM: or too little. */
+adn_status adn_resident_decide(const adn_plan *p, adn_device *const *devs, bool *out) ADN_MUST_USE;
+size_t adn_resident_bytes(const adn_plan *p); /* of a column */
+double adn_resident_on(const adn_plan *p, adn_device *const *devs, const adn_device *dev);
 /* fits.c. Refuses edges whose slots do not fit into what is free where they lie
- * (devs[n_column][n_block]). */
-adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs) ADN_MUST_USE;
+ * (devs[n_column][n_block]), beside a set that is resident. */
+adn_status adn_plan_fits(const adn_plan *p, adn_device *const *devs, bool is_resident) ADN_MUST_USE;
 adn_loader_conf adn_plan_loader(const adn_plan *p, const adn_dataset_pair *data, bool is_test,
                                 int64_t step);
 
@@ -122,7 +128,7 @@ typedef struct adn_run_conf {
     adn_device *dev;              /* borrowed: of all blocks, unless devs says more */
     /* Borrowed [n_column][n_block], of one kind; NULL: dev for each. Copied */
     adn_device *const *devs;
-    bool is_bare;                  /* as in adn_stage_conf */
+    bool is_bare;                  /* as in adn_stage_conf; and no set is uploaded */
     size_t bucket_bytes;           /* tests: as in adn_stage_conf */
     uint64_t jitter;               /* tests: seed of random delays in queues and host threads */
     int64_t max_steps;             /* bench: the source ends after so many; 0: as the plan says */
@@ -167,6 +173,7 @@ adn_run_view adn_run_look(adn_run *r);
 void adn_run_tell_waits(adn_run *r); /* logs who waits for whom: a run that makes no progress */
 /* Whether the block will do nothing more, or nothing but forward what comes. Any thread. */
 bool adn_run_is_done(adn_run *r, int block);
+bool adn_run_is_resident(const adn_run *r);
 adn_stage *adn_run_stage(adn_run *r, int block);
 adn_edge_stats adn_run_edge(adn_run *r, int edge);
 int64_t adn_run_step(const adn_run *r); /* source steps finished when it started or ended */

@@ -97,7 +97,8 @@ adn_status adn_run_create(const adn_run_conf *conf, adn_run **out)
     }
     for (int i = 0; i < n_dev; i++) r->devs[i] = conf->devs != NULL ? conf->devs[i] : conf->dev;
     r->conf.devs = NULL; /* the caller's */
-    ADN_TRY(st, adn_plan_fits(r->plan, r->devs), fail);
+    ADN_TRY(st, adn_resident_decide(r->plan, r->devs, &r->is_resident), fail);
+    ADN_TRY(st, adn_plan_fits(r->plan, r->devs, r->is_resident), fail);
     for (int j = 0; j < n; j++) {
         r->workers[j] = (adn_worker){.run = r, .block = j, .seen_s = NAN};
         adn_bell_init(&r->workers[j].bell);
@@ -342,6 +343,11 @@ void adn_run_tell_waits(adn_run *r)
 bool adn_run_is_done(adn_run *r, int block)
 {
     return atomic_load(&r->workers[block].is_done);
+}
+
+bool adn_run_is_resident(const adn_run *r)
+{
+    return r->is_resident;
 }
 
 adn_stage *adn_run_stage(adn_run *r, int block)

@@ -174,6 +174,14 @@ static adn_status resolve(adn_setup *s)
     return st;
 }
 
+/* The run has decided. One that is resumed decides anew: it makes no difference to its numbers. */
+static adn_status resolve_resident(adn_setup *s)
+{
+    if (s->conf->data.resident != ADN_RESIDENT_AUTO) return ADN_OK;
+    return adn_config_resolve(s->conf, "data.resident",
+                              adn_run_is_resident(s->run) ? "true" : "false");
+}
+
 static adn_status load_newest(adn_setup *s)
 {
     adn_status st;
@@ -242,6 +250,7 @@ adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
                        .on_save = tells->on_save,
                        .user = tells->user};
     ADN_TRY(st, adn_run_create(&rc, &s->run), done);
+    ADN_TRY(st, resolve_resident(s), done);
     if (s->dir == NULL) ADN_TRY(st, open_dir(s), done);
     ADN_TRY(st, adn_run_set_dir(s->run, adn_rundir_path(s->dir)), done);
     if (adn_rundir_state(s->dir) == ADN_RUN_UNFINISHED) {

@@ -7,60 +7,19 @@
 
 #include <string.h>
 
-static adn_status staging_create(adn_device *dev, const adn_plan *p, struct staging *g)
-{
-    const adn_device_ops *ops = dev->ops;
-    void *pixels = NULL, *labels = NULL;
-    adn_status st;
-
-    ADN_TRY(st, ops->host_alloc(dev, adn_shape_count(p->image), &pixels), done);
-    g->pixels = pixels;
-    ADN_TRY(st, ops->host_alloc(dev, (size_t)p->batch * sizeof(*g->labels), &labels), done);
-    g->labels = labels;
-    g->classes = adn_alloc((size_t)p->batch * sizeof(*g->classes));
-    if (g->classes == NULL) return ADN_FAIL(ADN_NOMEM, "loader: no memory for a batch");
-    st = ops->event_create(dev, &g->free);
-done:
-    return st;
-}
-
-static adn_status upload_create(adn_source *s, int column)
-{
-    adn_run *r = s->run;
-    adn_device *dev = adn_run_dev(r, column, 0);
-    struct upload *u = &s->uploads[column];
-    adn_queue_conf queue = {.name = "source", .n_thread = 1, .jitter = r->conf.jitter};
-    adn_status st = ADN_OK;
-
-    if (r->queue == NULL) ADN_TRY(st, dev->ops->queue_create(dev, &queue, &u->own_queue), done);
-    s->queues[column] = r->queue != NULL ? r->queue : u->own_queue;
-    for (int k = 0; k < 2; k++) ADN_TRY(st, staging_create(dev, r->plan, &u->staging[k]), done);
-done:
-    return st;
-}
-
 adn_status adn_source_create(adn_run *r, adn_source *s)
 {
     adn_status st;
 
     s->run = r;
     s->learner = -1; /* a resumed run may have nothing left but its last pass */
-    for (int k = 0; k < r->plan->n_column; k++) ADN_TRY(st, upload_create(s, k), done);
-    st = adn_source_seek(s, 0);
+    ADN_TRY(st, adn_source_seek(s, 0), done);
+    for (int k = 0; k < r->plan->n_column; k++) {
+        ADN_TRY(st, adn_upload_create(r, k, &s->uploads[k]), done);
+        s->queues[k] = s->uploads[k].queue;
+    }
 done:
     return st;
-}
-
-static void upload_clear(adn_device *dev, struct upload *u)
-{
-    if (u->own_queue != NULL) dev->ops->queue_destroy(u->own_queue);
-    for (int k = 0; k < 2; k++) {
-        struct staging *g = &u->staging[k];
-        if (g->pixels != NULL) dev->ops->host_release(dev, g->pixels);
-        if (g->labels != NULL) dev->ops->host_release(dev, g->labels);
-        adn_free(g->classes);
-        dev->ops->event_destroy(g->free);
-    }
 }
 
 void adn_source_clear(adn_source *s)
@@ -68,8 +27,7 @@ void adn_source_clear(adn_source *s)
     if (s->run == NULL) return;
     adn_loader_destroy(s->train);
     adn_loader_destroy(s->test);
-    for (int k = 0; k < s->run->plan->n_column; k++)
-        upload_clear(adn_run_dev(s->run, k, 0), &s->uploads[k]);
+    for (int k = 0; k < s->run->plan->n_column; k++) adn_upload_clear(&s->uploads[k]);
 }
 
 adn_status adn_source_seek(adn_source *s, int64_t step)
@@ -78,6 +36,7 @@ adn_status adn_source_seek(adn_source *s, int64_t step)
     adn_loader_conf train = adn_plan_loader(s->run->plan, s->run->conf.data, false, step);
     adn_loader_conf test = adn_plan_loader(s->run->plan, s->run->conf.data, true, 0);
 
+    train.gives_moves = test.gives_moves = s->run->is_resident;
     adn_loader_destroy(s->train);
     adn_loader_destroy(s->test);
     s->train = s->test = NULL;
@@ -85,31 +44,6 @@ adn_status adn_source_seek(adn_source *s, int64_t step)
     ADN_TRY(st, adn_loader_create(&test, &s->test), done);
     atomic_store(&s->steps, step);
     s->saved_step = step;
-done:
-    return st;
-}
-
-/* The loader's next batch into a column's part of a slot of edge 0. */
-static adn_status fill_part(adn_source *s, adn_loader *loader, int column, adn_slot *part,
-                            int *out_epoch)
-{
-    adn_queue *q = s->queues[column];
-    const adn_device_ops *ops = q->dev->ops;
-    struct staging *g = &s->uploads[column].staging[s->turn];
-    adn_batch b = {.pixels = g->pixels, .labels = g->classes, .samples = part->samples};
-    adn_shape image = s->run->plan->image;
-    adn_status st;
-    int index = 0;
-
-    ADN_TRY(st, ops->event_sync(g->free), done);
-    ADN_TRY(st, adn_loader_next(loader, &b, out_epoch, &index), done);
-    for (int i = 0; i < b.n_valid; i++) g->labels[i] = (adn_label){b.labels[i], b.labels[i], 1};
-    part->n_valid = image.n = b.n_valid;
-    ADN_TRY(st, ops->upload(q, part->x, g->pixels, adn_shape_count(image)), done);
-    ADN_TRY(st, ops->upload(q, part->labels, g->labels, (size_t)b.n_valid * sizeof(*g->labels)),
-            done);
-    ADN_TRY(st, ops->event_record(q, g->free), done);
-    st = ops->event_record(q, part->written);
 done:
     return st;
 }
@@ -122,7 +56,9 @@ static adn_status fill(adn_source *s, adn_loader *loader, adn_slot *slot, int n_
 
     for (int k = 0; slot != NULL; k++, slot = slot->beside) {
         slot->n_valid = 0;
-        if (k < n_batch) ADN_TRY(st, fill_part(s, loader, k, slot, &slot->epoch), done);
+        if (k < n_batch)
+            ADN_TRY(st, adn_upload_batch(&s->uploads[k], loader, s->turn, slot, &slot->epoch),
+                    done);
     }
     s->turn = 1 - s->turn;
 done:

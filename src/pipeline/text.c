@@ -209,6 +209,7 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_int(&j, "replicas", p->n_column);
     adn_json_int(&j, "epoch_steps", p->epoch_steps);
     adn_json_int(&j, "short_batch", p->short_batch);
+    adn_json_int(&j, "resident_bytes", adn_run_is_resident(r) ? (int64_t)adn_resident_bytes(p) : 0);
     adn_json_string(&j, "isa", isa);
     adn_json_string(&j, "precision", adn_text_precision(p));
     adn_json_string(&j, "mode", adn_config_word("mode", (int)p->conf->mode));
@@ -372,6 +373,12 @@ adn_status adn_plan_table(const adn_plan *p, adn_run *r, char **out)
     adn_text_line(&t, "\n");
     blocks_table(&t, p, r, &total);
     edges_table(&t, p, &total);
+    if (adn_run_is_resident(r)) {
+        total += adn_resident_bytes(p);
+        adn_text_line(&t,
+                      "\nresident: the data set is in the memory of block 0's GPU, %.1f MiB%s\n",
+                      mib(adn_resident_bytes(p)), p->n_column > 1 ? " a replica" : "");
+    }
     if (is_virtual(p)) times_table(&t, p);
     if (p->blocks[0].gpu == ADN_ON_CPU)
         algos_table(&t, p, r);

@@ -97,6 +97,20 @@ static cudaError_t normalise(const adn_op_desc *d, void *const *p)
                            stream);
 }
 
+static cudaError_t augment(const adn_op_desc *d, void *const *p)
+{
+    adn_k_augment how = {
+        .h = d->src.h, .w = d->src.w, .c = d->src.c, .n_transform = d->u.augment.n_transform};
+    for (int t = 0; t < how.n_transform; t++) {
+        how.kind[t] = (unsigned char)d->u.augment.list[t].kind;
+        how.size[t] = d->u.augment.list[t].size;
+    }
+    for (int i = 0; i < ADN_PIXEL_CHANNELS; i++)
+        how.fill |= (uint32_t)d->u.augment.fill[i] << 8 * i;
+    return adn_k_augment_images(&how, p[ADN_SRC], p[ADN_PICKS], p[ADN_MOVES], p[ADN_DST],
+                                (size_t)d->dst.n, stream);
+}
+
 static cudaError_t sgd(const adn_op_desc *d, const adn_op_args *a)
 {
     const adn_k_sgd how = {(float)a->value[0], (float)a->value[1], (float)a->value[2],
@@ -140,6 +154,8 @@ static cudaError_t launch(const adn_op_desc *d, const adn_op_args *a)
         return adn_k_loss(type_of(d), p[ADN_SRC], p[ADN_LABELS], (size_t)d->src.n, (size_t)d->src.c,
                           d->u.loss.smoothing, p[ADN_GRAD_SRC], p[ADN_RESULT], p[ADN_HALT],
                           p[ADN_WORKSPACE], stream);
+    case ADN_OP_AUGMENT:
+        return augment(d, p);
     case ADN_OP_NORMALISE:
         return normalise(d, p);
     case ADN_OP_SGD:

@@ -11,7 +11,7 @@
 #include "suite.h"
 #include "tiny.h"
 
-enum { PATIENCE_S = 600, N_ASKED = 4 };
+enum { PATIENCE_S = 600, N_ASKED = 6 };
 
 static void (*fail_at)(long n, int sticky);
 static long (*calls)(void);

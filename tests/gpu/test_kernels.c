@@ -87,6 +87,15 @@ static void pixel_case(op_case c, case_fn fn)
     fn(&c);
 }
 
+static void augment_case(op_case c, int k, case_fn fn)
+{
+    if (c.desc.src.c > ADN_PIXEL_CHANNELS) return;
+    for (int list = 0; list < OP_AUGMENT_LISTS; list++) {
+        op_augment_set(&c, list, c.desc.src.n > 0 ? k % 7 : 0);
+        fn(&c);
+    }
+}
+
 static void loss_case(op_case c, int k, case_fn fn)
 {
     c.desc.src.n = c.desc.dst.n = c.desc.src.n * c.desc.src.h * c.desc.src.w;
@@ -132,6 +141,8 @@ static void each_case(adn_op_kind kind, adn_type type, case_fn fn)
             pool_case(c, k, fn);
         } else if (kind == ADN_OP_NORMALISE) {
             pixel_case(c, fn);
+        } else if (kind == ADN_OP_AUGMENT) {
+            augment_case(c, k, fn);
         } else if (kind == ADN_OP_LOSS) {
             loss_case(c, k, fn);
         } else if (kind == ADN_OP_SGD) {
@@ -238,9 +249,9 @@ static void check_bits(const op_case *c)
 
 START_TEST(what_has_no_order_has_the_float_loops_bits)
 {
-    static const adn_op_kind kinds[] = {ADN_OP_NORM_INFER, ADN_OP_RELU_FWD,  ADN_OP_RELU_GRAD,
-                                        ADN_OP_POOL_FWD,   ADN_OP_POOL_GRAD, ADN_OP_ADD,
-                                        ADN_OP_NORMALISE,  ADN_OP_SGD,       ADN_OP_ADAMW};
+    static const adn_op_kind kinds[] = {
+        ADN_OP_NORM_INFER, ADN_OP_RELU_FWD,  ADN_OP_RELU_GRAD, ADN_OP_POOL_FWD, ADN_OP_POOL_GRAD,
+        ADN_OP_ADD,        ADN_OP_NORMALISE, ADN_OP_SGD,       ADN_OP_ADAMW,    ADN_OP_AUGMENT};
     each_case(kinds[_i], ADN_F32, check_bits);
     each_case(kinds[_i], ADN_BF16, check_bits);
 }
@@ -269,6 +280,21 @@ START_TEST(a_batch_of_more_samples_than_warps_is_summed_up)
 }
 END_TEST
 
+/* An image of more bytes than all blocks hold at once; more images than there are blocks. */
+START_TEST(images_are_augmented_round_after_round)
+{
+    static const adn_shape sets[] = {{2, 725, 725, 1}, {5, 1, 1, 1}};
+    static const int batches[] = {1, 2048 + 5};
+
+    for (size_t k = 0; k < ADN_COUNT(sets); k++) {
+        op_case c = {.desc = {.kind = ADN_OP_AUGMENT, .type = ADN_F32, .src = sets[k]}};
+        c.desc.dst = sets[k];
+        op_augment_set(&c, 0, batches[k]);
+        check_case(&c);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels");
@@ -284,9 +310,10 @@ int main(void)
     tcase_add_loop_test(ops, each_kernel_agrees_with_its_loop, 0, ADN_N_OP);
     tcase_add_loop_test(ops, each_kernel_over_bf16_agrees_with_its_loop, 0, ADN_N_OP);
     tcase_add_loop_test(ops, memory_off_16_bytes_goes_element_by_element, 0, ADN_N_OP);
-    tcase_add_loop_test(ops, what_has_no_order_has_the_float_loops_bits, 0, 9);
+    tcase_add_loop_test(ops, what_has_no_order_has_the_float_loops_bits, 0, 10);
     tcase_add_test(rounds, windows_come_round_after_round);
     tcase_add_test(rounds, a_batch_of_more_samples_than_warps_is_summed_up);
+    tcase_add_test(rounds, images_are_augmented_round_after_round);
     suite_add_tcase(suite, ops);
     suite_add_tcase(suite, rounds);
     int result = adn_suite_run(suite);

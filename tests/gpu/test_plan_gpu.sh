@@ -42,6 +42,7 @@ for model in $models; do
     prints_line "^0 +unit1.conv +conv_fwd .* cudnn, engine [0-9]+, bias fused$"
     prints_line "^cuda:0: [0-9.]+ of $mib MiB, "
     prints "Nothing was measured, and no GPU took part: planned for the $name by its properties alone, with CUDA "
+    prints_line "^resident: the data set is in the memory of block 0's GPU, "
     ! grep -q "libcuda" out || fail "it says that nothing is compiled"
 
     expect "as JSON" 0 "" alone "$adonis" plan exp.yaml --gpu "$model" --json
@@ -60,7 +61,7 @@ assert all(b["workspace_bytes"] >= c["workspace_bytes"] for b in p["blocks"] for
 assert [b["device"] for b in p["blocks"]] == ["cuda:0"] * 3
 # All that a run allocates: the tables, 32 MiB for cuBLAS in each block, labels and results.
 parts = sum(2 * b["parameter_bytes"] + b["gradient_bytes"] + b["activation_bytes"] + b["workspace_bytes"]
-            for b in p["blocks"]) + sum(e["bytes"] for e in p["edges"]) + 3 * (32 << 20)
+            for b in p["blocks"]) + sum(e["bytes"] for e in p["edges"]) + p["resident_bytes"] + 3 * (32 << 20)
 d, = g["devices"]
 assert d["device"] == "cuda:0" and d["fits"] is True, d
 assert 0 <= d["bytes"] - parts < 1 << 20, (d["bytes"], parts)
@@ -81,6 +82,14 @@ assert here["blocks"] == absent["blocks"] and here["edges"] == absent["edges"]
 END
 [ "$(kept)" -gt "$before" ] || fail "plans of a GPU that is not here are taken for one that is"
 echo "ok: is the same, and its plans are its own"
+expect "a set that stays on the host" 0 "" alone "$adonis" plan exp.yaml --gpu "$model" --json data.resident=false
+python3 - "$model" << 'END' || fail "the set is not in the sum"
+import json, sys
+there, host = (json.load(open(f)) for f in (sys.argv[1] + ".json", "out"))
+more = there["gpu"]["devices"][0]["bytes"] - host["gpu"]["devices"][0]["bytes"]
+assert host["resident_bytes"] == 0 and there["resident_bytes"] > 8500, there["resident_bytes"]
+assert 0 <= more - there["resident_bytes"] < 4096, more # what becomes of a batch
+END
 expect "on a machine with GPUs too" 0 "" env CUDALAB_DEVICES=2 "$adonis" plan exp.yaml --gpu a100 --json
 cmp -s out a100.json || fail "GPUs that are here change the plan"
 
@@ -105,10 +114,10 @@ prints_line "^cuda:1: "
 prints "replica 1: block 0 on cuda:1"
 expect "the virtual schedule" 0 "" alone "$adonis" plan exp.yaml --gpu h100 schedule=virtual
 expect "what does not fit" 4 "cuda:0: a run needs 130905 MiB, and this model, rtx4090, has 24080: lower data.batch" \
-    alone "$adonis" plan exp.yaml --gpu rtx4090 data.batch=8400 "model.units=[{conv: 4096}, {conv: 16}, {conv: 8}]"
+    alone "$adonis" plan exp.yaml --gpu rtx4090 data.resident=false data.batch=8400 "model.units=[{conv: 4096}, {conv: 16}, {conv: 8}]"
 prints_line "^cuda:0: 130905[.0-9]* of 24080.3 MiB.*: DOES NOT FIT"
 expect "in JSON" 4 "" \
-    alone "$adonis" plan exp.yaml --gpu rtx4090 data.batch=8400 "model.units=[{conv: 4096}, {conv: 16}, {conv: 8}]" --json
+    alone "$adonis" plan exp.yaml --gpu rtx4090 data.resident=false data.batch=8400 "model.units=[{conv: 4096}, {conv: 16}, {conv: 8}]" --json
 prints '"fits": false'
 
 expect "no such model" 2 "unknown GPU model 'h10' (did you mean 'h100'?): expected one of a100, b200, h100, rtx4090" \

@@ -52,6 +52,7 @@ expect "plan shares blocks out" 0 "" "$adonis" plan exp.yaml
 prints_line "^0 .* cuda:0 +-$"
 prints_line "^3 .* cuda:$((n_gpu < 4 ? n_gpu - 1 : 3)) +-$"
 prints_line "activations in fp32"
+prints_line "^resident: the data set is in the memory of block 0's GPU, "
 expect "plan keeps to what is said" 0 "" "$adonis" plan exp.yaml "$(four cpu cpu cpu cpu)"
 prints_line "^3 .* cpu +[0-9]+$"
 expect "tf32 is of GPUs" 0 "" "$adonis" plan exp.yaml precision=tf32
@@ -68,11 +69,14 @@ expect "a GPU that is not there" 4 "blocks[1].device: cuda:99: this process may 
 expect "both kinds" 2 "blocks[0].device: cuda:0, but blocks[2].device: cpu" \
     "$adonis" plan exp.yaml "$(four cuda:0 cuda:0 cpu cuda:0)"
 expect "tf32 on the cpu" 2 "tf32 is of GPUs" "$adonis" plan exp.yaml precision=tf32 "$(four cpu cpu cpu cpu)"
+expect "a resident set on the cpu" 2 "argument 'data.resident=true': is for GPUs" \
+    "$adonis" plan exp.yaml data.resident=true "$(four cpu cpu cpu cpu)"
 expect "an algorithm of the cpu" 2 "argument 'model.conv=winograd': of the cpu" "$adonis" plan exp.yaml model.conv=winograd
 expect "a team on a GPU" 2 "blocks[0].threads: a GPU has no team" "$adonis" plan exp.yaml "blocks=[{threads: 2}, {}, {}, {}]"
 
 expect "a run" 0 "" "$adonis" train exp.yaml name=whole until=30ep
 grep -q "device: cuda:0 *# auto" runs/whole/config.resolved.yaml || fail "what auto became is not in the config"
+grep -q "resident: true *# auto" runs/whole/config.resolved.yaml || fail "the set is not in the GPU's memory"
 expect "the same run, stopped" 75 "" stop_after_first_save "$adonis" train exp.yaml name=parts until=30ep
 expect "and gone on with" 0 "" "$adonis" train exp.yaml name=parts until=30ep
 cut -d, -f1-9 runs/whole/epochs.csv | sort > whole

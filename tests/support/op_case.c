@@ -63,9 +63,13 @@ bool op_is_real(const op_case *c, adn_role role)
 {
     switch (role) {
     case ADN_SRC:
-        return c->desc.kind != ADN_OP_NORMALISE;
+        return c->desc.kind != ADN_OP_NORMALISE && c->desc.kind != ADN_OP_AUGMENT;
+    case ADN_DST:
+        return c->desc.kind != ADN_OP_AUGMENT;
     case ADN_INDEX:
     case ADN_LABELS:
+    case ADN_PICKS:
+    case ADN_MOVES:
     case ADN_RESULT:
     case ADN_HALT:
         return false;
@@ -137,6 +141,8 @@ static void fill_role(const op_case *c, op_data *data, adn_role role, uint64_t s
             ((double *)data->p[role])[k] = is_read ? draw_number(c, role, d) : OP_UNSET;
         else if (role == ADN_SRC)
             ((uint8_t *)data->p[role])[k] = (uint8_t)d.u[0];
+        else if (role == ADN_DST)
+            ((uint8_t *)data->p[role])[k] = OP_UNSET_INDEX;
         else if (role == ADN_INDEX)
             ((uint8_t *)data->p[role])[k] =
                 is_read ? (uint8_t)adn_rng_below(d.u[0], kernel * kernel) : OP_UNSET_INDEX;
@@ -144,7 +150,7 @@ static void fill_role(const op_case *c, op_data *data, adn_role role, uint64_t s
             ((adn_label *)data->p[role])[k] = draw_label(c, d);
         else if (role == ADN_RESULT)
             ((adn_loss_result *)data->p[role])[k] = (adn_loss_result){OP_UNSET, OP_UNSET, OP_UNSET};
-        else
+        else if (role == ADN_HALT)
             ((int32_t *)data->p[role])[k] = c->halt;
     }
 }
@@ -202,6 +208,10 @@ size_t op_item_bytes(const op_case *c, adn_role role)
         return sizeof(adn_loss_result);
     case ADN_HALT:
         return sizeof(int32_t);
+    case ADN_PICKS:
+        return sizeof(uint32_t);
+    case ADN_MOVES:
+        return sizeof(adn_move);
     default:
         return 1;
     }
@@ -221,6 +231,7 @@ void op_data_init(op_data *data, const op_case *c, uint64_t seed)
         ck_assert_ptr_nonnull(data->p[r]);
         fill_role(c, data, r, seed);
     }
+    if (d.kind == ADN_OP_AUGMENT) op_augment_draw(c, data->p[ADN_PICKS], data->p[ADN_MOVES]);
     if (d.kind == ADN_OP_NORM_GRAD && d.u.norm.relu) clear_doubtful_grads(c, data);
     if (d.kind == ADN_OP_NORM_FWD && c->has_sums) set_sums(c, data);
 }

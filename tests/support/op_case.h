@@ -45,6 +45,12 @@ void op_data_init(op_data *data, const op_case *c,
                   uint64_t seed); /* what is only written holds OP_UNSET */
 void op_data_copy(op_data *to, const op_data *from, const op_case *c);
 void op_data_clear(op_data *data);
+/* op_augment.c: lists of transforms for AUGMENT, n_list of them; images [n, h, w, c] of a set; the
+ * moves that op_data_init draws are adn_augment_draw's of this seed and epoch. */
+enum { OP_AUGMENT_LISTS = 8, OP_AUGMENT_SEED = 3, OP_AUGMENT_EPOCH = 2 };
+void op_augment_set(op_case *c, int list, int n_batch);
+void op_augment_each(adn_type type, void (*fn)(const op_case *c, void *user), void *user);
+void op_augment_draw(const op_case *c, uint32_t *picks, adn_move *moves);
 enum { OP_SEED = 7 }; /* of cases that are compared */
 enum { OP_UNSET = -77, OP_UNSET_INDEX = 0xee };
 

@@ -331,6 +331,9 @@ void op_cases_each(adn_op_kind kind, adn_type type, void (*fn)(const op_case *c,
     case ADN_OP_LOSS:
         loss_cases(&s);
         break;
+    case ADN_OP_AUGMENT:
+        op_augment_each(type, fn, user);
+        break;
     case ADN_OP_NORMALISE:
         pixel_cases(&s);
         break;
@@ -367,6 +370,9 @@ const char *op_case_text(const op_case *c)
                  d->u.pool.stride);
     else if (d->kind == ADN_OP_LOSS)
         snprintf(at, room, " smoothing %g", d->u.loss.smoothing);
+    else if (d->kind == ADN_OP_AUGMENT)
+        snprintf(at, room, " %d transforms, first %d of %d", d->u.augment.n_transform,
+                 (int)d->u.augment.list[0].kind, d->u.augment.list[0].size);
     else if (d->kind == ADN_OP_SGD)
         snprintf(at, room, " lr %g momentum %g decay %g first %g%s halt %d", c->value[0],
                  c->value[1], c->value[2], c->value[3], d->u.sgd.nesterov ? " nesterov" : "",

@@ -42,6 +42,7 @@ static const op_tolerance tolerances[] = {
     {ADN_OP_ADD, NULL, 1.2e-7, 0, true, "one rounding"},
     {ADN_OP_LOSS, NULL, 4e-6, 4e-7, false,
      "exponentials and logarithms, each within an ulp or two"},
+    {ADN_OP_AUGMENT, NULL, 0, 0, true, "bytes that are moved"},
     {ADN_OP_NORMALISE, NULL, 4e-7, 4e-7, false, "p / 255 - mean cancels, then a division by std"},
     {ADN_OP_SGD, NULL, 4e-7, 2e-7, true, "a handful of operations"},
     {ADN_OP_ADAMW, NULL, 2e-6, 5e-7, false, "a dozen operations, and factors that are rounded"},

@@ -201,6 +201,31 @@ START_TEST(augmentation_differs_by_seed_epoch_and_sample)
 }
 END_TEST
 
+/* What is drawn says all: done by plain loops, it gives what augmentation gives. */
+START_TEST(moves_say_what_augmentation_does)
+{
+    static const adn_aug_conf list[] = {
+        {ADN_AUG_CUTOUT, 3}, {ADN_AUG_FLIP, 0}, {ADN_AUG_CROP, 3}, {ADN_AUG_CROP, 12}};
+    enum { H = 7, WIDTH = 6, C = 3, BYTES = H * WIDTH * C, N = ADN_COUNT(list) };
+    const uint8_t fill[] = {200, 100, 50};
+    uint8_t src[BYTES], got[BYTES], expected[BYTES];
+    adn_move m[N];
+
+    for (int i = 0; i < BYTES; i++) src[i] = (uint8_t)(1 + i * 13 % 251);
+    for (uint32_t sample = 0; sample < 200; sample++) {
+        memcpy(expected, src, BYTES);
+        adn_augment_draw(list, N, 3, 2, sample, H, WIDTH, m);
+        plain_cutout(H, WIDTH, C, m[0].y, m[0].x, 3, fill, expected);
+        if (m[1].x == 1) plain_flip(H, WIDTH, C, expected);
+        for (int t = 2; t < N; t++)
+            plain_crop(H, WIDTH, C, m[t].y + list[t].size, m[t].x + list[t].size, list[t].size,
+                       expected);
+        adn_augment(list, N, 3, 2, sample, H, WIDTH, C, fill, src, got);
+        ck_assert_mem_eq(got, expected, BYTES);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("augment");
@@ -213,6 +238,7 @@ int main(void)
     tcase_add_test(augment, augmentation_equals_a_plain_loop_over_pixels);
     tcase_add_test(augment, every_crop_offset_and_both_sides_come_up_evenly);
     tcase_add_test(augment, augmentation_differs_by_seed_epoch_and_sample);
+    tcase_add_test(augment, moves_say_what_augmentation_does);
     suite_add_tcase(suite, order);
     suite_add_tcase(suite, augment);
     return adn_suite_run(suite);

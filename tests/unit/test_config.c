@@ -25,6 +25,7 @@ START_TEST(without_a_file_the_defaults_of_the_product_page_hold)
     ck_assert(c->data.augment[0].kind == ADN_AUG_CROP && c->data.augment[0].size == 4);
     ck_assert(c->data.augment[1].kind == ADN_AUG_FLIP && c->data.augment[1].size == 0);
     ck_assert(c->data.classes == 0 && c->data.readers == 0);
+    ck_assert_int_eq(c->data.resident, ADN_RESIDENT_AUTO);
     ck_assert(c->aux.kind == ADN_HEAD_MLP_SR && c->aux.conv == 3 && c->aux.hidden == 3);
     ck_assert(c->aux.label_smoothing == 0 && c->classifier_hidden == 2 && c->edge.slots == 8 &&
               c->n_block == 0);
@@ -50,7 +51,8 @@ START_TEST(a_full_file_fills_every_field)
         "version: 1\nname: n1\nruns: /r\nseed: 9223372036854775807\nmode: greedy\nuntil: 30min\n"
         "data: {name: idx, root: /d, batch: 64, drop_last: true, augment: [cutout 8, flip, crop "
         "2],\n"
-        "       mean: [.25], std: [0.5], classes: 7, readers: 3}\n"
+        "       mean: [.25], std: [0.5], classes: 7, readers: 3, "
+        "resident: true}\n"
         "model:\n  units:\n    - {conv: 8, bias: false}\n    - {pool: 2, conv: 16, stride: 2, "
         "repeat: 3}\n"
         "    - {residual: 32, stride: 2}\n"
@@ -72,6 +74,7 @@ START_TEST(a_full_file_fills_every_field)
     ck_assert(!c->data.auto_mean && c->data.n_mean == 1 && c->data.mean[0] == 0.25 &&
               c->data.std[0] == 0.5);
     ck_assert(c->data.classes == 7 && c->data.readers == 3);
+    ck_assert_int_eq(c->data.resident, ADN_RESIDENT_TRUE);
     ck_assert_ptr_null(c->model.name);
     ck_assert_int_eq(c->model.n_unit, 3);
     const adn_unit_conf *u = c->model.units;

@@ -47,7 +47,7 @@ typedef struct taken {
 
 static adn_status take(adn_loader *l, taken *t)
 {
-    adn_batch dst = {t->pixels, t->labels, t->samples, 0};
+    adn_batch dst = {.pixels = t->pixels, .labels = t->labels, .samples = t->samples};
     adn_status st = adn_loader_next(l, &dst, &t->epoch, &t->index);
 
     t->n = dst.n_valid;
@@ -239,6 +239,38 @@ START_TEST(a_hundred_batches_allocate_nothing)
 }
 END_TEST
 
+/* The same samples and labels, and of each what would be done to it; a set without pixels will do.
+ */
+START_TEST(a_loader_that_gives_moves_reads_no_pixels)
+{
+    static taken got, expected;
+    adn_dataset set = make_set(30), bare = set;
+    adn_loader_conf conf = make_conf(&set);
+    adn_move moves[MOST * 3], wanted[3];
+    adn_loader *l = NULL;
+
+    bare.pixels = NULL;
+    conf.set = &bare;
+    conf.gives_moves = true;
+    ck_assert_int_eq(adn_loader_create(&conf, &l), ADN_OK);
+    conf.set = &set;
+    for (int i = 0; i < 9; i++) {
+        adn_batch b = {.labels = got.labels, .samples = got.samples, .moves = moves};
+        ck_assert_int_eq(adn_loader_next(l, &b, &got.epoch, &got.index), ADN_OK);
+        got.n = b.n_valid;
+        expected_batch(&conf, 1 + i / 4, i % 4, &expected);
+        memcpy(got.pixels, expected.pixels, sizeof(got.pixels));
+        assert_same(&got, &expected);
+        for (int k = 0; k < got.n; k++) {
+            adn_augment_draw(all_kinds, 3, conf.seed, got.epoch, got.samples[k], H, W, wanted);
+            ck_assert_mem_eq(moves + 3 * k, wanted, sizeof(wanted));
+        }
+    }
+    adn_loader_destroy(l);
+    adn_free(set.owned);
+}
+END_TEST
+
 START_TEST(a_loader_ends_while_its_readers_are_busy)
 {
     static taken got;
@@ -352,6 +384,7 @@ int main(void)
     tcase_add_test(loader, an_ordered_loader_gives_the_set_as_it_is);
     tcase_add_test(loader, the_set_is_visited_once_an_epoch);
     tcase_add_test(loader, a_hundred_batches_allocate_nothing);
+    tcase_add_test(loader, a_loader_that_gives_moves_reads_no_pixels);
     tcase_add_test(loader, a_loader_ends_while_its_readers_are_busy);
     tcase_add_test(loader, a_readers_error_comes_out_at_its_batch_and_stays);
     tcase_add_test(loader, a_loader_without_a_batch_or_beyond_its_epoch_is_refused);

@@ -16,6 +16,7 @@
  *   sgd         ref_sgd.c                  "blocked"   fast_sgd.c            all
  *   adamw       ref_adamw.c                "blocked"   fast_adamw.c          all
  *   loss        ref_loss.c                 the loop
+ *   augment     ref_augment.c              the loop, and nobody asks: here the loader augments
  *
  * Over bf16, "winograd" and "blocked" are compiled once more (act.h); all the rest is widened
  * (cpu_widen.c) and goes by the first of these that takes it. The kind "amx" is v4, but over bf16
@@ -71,7 +72,7 @@ static const adn_cpu_way adamw[] = {FAST({"blocked", adn_adamw_plan}) REST};
 static const adn_cpu_way norm[] = {FAST({"blocked", adn_fast_norm_plan}) REST};
 static const adn_cpu_way pool[] = {FAST({"blocked", adn_fast_pool_plan}) REST};
 static const adn_cpu_way elem[] = {FAST({"blocked", adn_fast_elem_plan}) REST};
-static const adn_cpu_way loss[] = {REST};
+static const adn_cpu_way rest[] = {REST};
 
 const adn_cpu_way *const adn_cpu_ways[ADN_N_OP] = {
     [ADN_OP_CONV_FWD] = conv,
@@ -88,7 +89,8 @@ const adn_cpu_way *const adn_cpu_ways[ADN_N_OP] = {
     [ADN_OP_POOL_FWD] = pool,
     [ADN_OP_POOL_GRAD] = pool,
     [ADN_OP_ADD] = elem,
-    [ADN_OP_LOSS] = loss,
+    [ADN_OP_LOSS] = rest,
+    [ADN_OP_AUGMENT] = rest,
     [ADN_OP_NORMALISE] = elem,
     [ADN_OP_SGD] = sgd,
     [ADN_OP_ADAMW] = adamw,

@@ -30,6 +30,7 @@ typedef float real;
     X(POOL_GRAD, pool_grad)                                                                        \
     X(ADD, add)                                                                                    \
     X(LOSS, loss)                                                                                  \
+    X(AUGMENT, augment)                                                                            \
     X(NORMALISE, normalise)                                                                        \
     X(SGD, sgd)                                                                                    \
     X(ADAMW, adamw)

@@ -87,6 +87,7 @@ const cuda_plan adn_cuda_plans[ADN_N_OP] = {
     [ADN_OP_POOL_GRAD] = adn_cuda_plan_pool,
     [ADN_OP_ADD] = adn_cuda_plan_elem,
     [ADN_OP_LOSS] = adn_cuda_plan_loss,
+    [ADN_OP_AUGMENT] = adn_cuda_plan_augment,
     [ADN_OP_NORMALISE] = adn_cuda_plan_elem,
     [ADN_OP_SGD] = adn_cuda_plan_elem,
     [ADN_OP_ADAMW] = adn_cuda_plan_elem,

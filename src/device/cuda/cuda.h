@@ -163,6 +163,7 @@ adn_status adn_cuda_plan_linear(cuda_op *op);
 adn_status adn_cuda_plan_norm(cuda_op *op); /* NORM_FWD, NORM_INFER, NORM_GRAD */
 adn_status adn_cuda_plan_pool(cuda_op *op); /* POOL_FWD, POOL_GRAD */
 adn_status adn_cuda_plan_loss(cuda_op *op);
+adn_status adn_cuda_plan_augment(cuda_op *op);
 adn_status adn_cuda_plan_elem(cuda_op *op); /* RELU_FWD, RELU_GRAD, ADD, NORMALISE, updates */
 
 #endif

@@ -233,6 +233,7 @@ static adn_status planned_run(adn_op *op, const adn_op_args *args)
 
 static const adn_device_ops planned_ops = {
     .name = "cuda",
+    .has_own_memory = true,
     .close = planned_close,
     .alloc = planned_alloc,
     .release = planned_release,
