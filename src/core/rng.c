@@ -1,6 +1,10 @@
 /* Philox4x32-10. */
 #include "core/rng.h"
 
+#include <string.h>
+
+#include "core/hash.h"
+
 static void mulhilo(uint32_t a, uint32_t b, uint32_t *hi, uint32_t *lo)
 {
     uint64_t p = (uint64_t)a * b;
@@ -27,7 +31,6 @@ adn_draw adn_rng_draw(uint64_t seed, adn_purpose purpose, uint64_t a, uint64_t b
 
 uint64_t adn_rng_hash(const char *name)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (; *name != '\0'; name++) h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+    uint64_t h = adn_hash_on(ADN_HASH_OF_NOTHING, name, strlen(name));
     return (h ^ h >> 48) & 0xffffffffffffu;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/hash.h"
 #include "pipeline/inside.h"
 #include "store/store.h"
 #include "suite.h"
@@ -142,7 +143,7 @@ END_TEST
 
 static uint64_t hash_of_stats(adn_net *net)
 {
-    uint64_t h = 0xcbf29ce484222325u;
+    uint64_t h = ADN_HASH_OF_NOTHING;
     double values[64];
 
     for (int i = 0; i < adn_net_n_tensor(net); i++) {
@@ -150,8 +151,7 @@ static uint64_t hash_of_stats(adn_net *net)
         if (!t->is_stat) continue;
         ck_assert_uint_le(t->count, ADN_COUNT(values));
         ck_assert_int_eq(adn_net_export(net, i, adn_net_params(net), values), ADN_OK);
-        for (size_t k = 0; k < t->count * sizeof(*values); k++)
-            h = (h ^ ((const unsigned char *)values)[k]) * 0x100000001b3u;
+        h = adn_hash_on(h, values, t->count * sizeof(*values));
     }
     return h;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/hash.h"
 
 void ring_world_unpack(const explorer *x, const world *w, adn_ring *r, adn_replay_slot *slots)
 {
@@ -46,8 +47,7 @@ void ring_world_pack(const adn_ring *r, world *w)
 
 void ring_world_visit(explorer *x, const world *w)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < sizeof(*w); i++) h = (h ^ ((const uint8_t *)w)[i]) * 0x100000001b3u;
+    uint64_t h = adn_hash_on(ADN_HASH_OF_NOTHING, w, sizeof(*w));
     uint32_t at = (uint32_t)(h ^ h >> 32) & (ROOM - 1);
 
     while (x->used[at] && memcmp(&x->seen[at], w, sizeof(*w)) != 0) at = (at + 1) & (ROOM - 1);

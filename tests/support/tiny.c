@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/file.h"
+#include "core/hash.h"
 #include "core/rng.h"
 #include "devices.h"
 #include "pipeline/inside.h"
@@ -180,27 +181,20 @@ void tiny_close(tiny_run *t)
     adn_plan_clear_all(&t->plan);
 }
 
-static uint64_t mix(uint64_t h, const double *values, size_t n)
-{
-    const unsigned char *bytes = (const unsigned char *)values;
-    for (size_t i = 0; i < n * sizeof(*values); i++) h = (h ^ bytes[i]) * 0x100000001b3u;
-    return h;
-}
-
 uint64_t tiny_hash(adn_net *net, adn_optim *optim)
 {
-    uint64_t h = 0xcbf29ce484222325u;
+    uint64_t h = ADN_HASH_OF_NOTHING;
 
     for (int i = 0; i < adn_net_n_tensor(net); i++) {
         const adn_tensor *t = adn_net_tensor(net, i);
         double *values = adn_alloc(t->count * sizeof(*values));
         ADN_ASSERT(values != NULL);
         ADN_ASSERT(adn_net_export(net, i, adn_net_params(net), values) == ADN_OK);
-        h = mix(h, values, t->count);
+        h = adn_hash_on(h, values, t->count * sizeof(*values));
         void *state;
         for (int k = 0; !t->is_stat && (state = adn_optim_state(optim, k)) != NULL; k++) {
             ADN_ASSERT(adn_net_export(net, i, state, values) == ADN_OK);
-            h = mix(h, values, t->count);
+            h = adn_hash_on(h, values, t->count * sizeof(*values));
         }
         adn_free(values);
     }

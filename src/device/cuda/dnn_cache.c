@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/hash.h"
 
 enum { SUM_DIGITS = 16, MAX_FILE = 64 << 20 /* compiled plans have 0.2 MiB */ };
 
@@ -50,18 +51,9 @@ void adn_dnn_cache_close(dnn_cache *c)
     adn_free(c);
 }
 
-/* FNV-1a: finds what a disk or a kill did, not what an enemy does. `sum` begins as SUM_OF_NOTHING.
- */
-#define SUM_OF_NOTHING UINT64_C(0xcbf29ce484222325)
-static uint64_t sum_on(uint64_t sum, const char *bytes, size_t n)
-{
-    for (size_t k = 0; k < n; k++) sum = (sum ^ (unsigned char)bytes[k]) * UINT64_C(0x100000001b3);
-    return sum;
-}
-
 static char *path_of(const dnn_cache *c, const char *key)
 {
-    return adn_format("%s/%016" PRIx64, c->dir, sum_on(SUM_OF_NOTHING, key, strlen(key)));
+    return adn_format("%s/%016" PRIx64, c->dir, adn_hash_on(ADN_HASH_OF_NOTHING, key, strlen(key)));
 }
 
 /* The text in a file's bytes, a 0 behind them; NULL and why not. */
@@ -72,7 +64,7 @@ static const char *text_in(const char *file, size_t n, const char *key, const ch
 
     *why = "is damaged";
     if (n < n_key + SUM_DIGITS + 1) return NULL;
-    snprintf(sum, sizeof(sum), "%016" PRIx64, sum_on(SUM_OF_NOTHING, file, n_summed));
+    snprintf(sum, sizeof(sum), "%016" PRIx64, adn_hash_on(ADN_HASH_OF_NOTHING, file, n_summed));
     if (strcmp(sum, file + n_summed) != 0) return NULL;
     if (n_key + strlen(file + n_key) + 1 != n_summed) return NULL;
     *why = "is of another graph";
@@ -115,8 +107,10 @@ static bool make_folders(char *path)
 static bool write_file(int fd, const char *key, const char *text)
 {
     size_t n_key = strlen(key) + 1, n_text = strlen(text) + 1;
-    uint64_t sum = sum_on(sum_on(SUM_OF_NOTHING, key, n_key), text, n_text);
+    uint64_t sum = adn_hash_on(ADN_HASH_OF_NOTHING, key, n_key);
     FILE *f = fdopen(fd, "w");
+
+    sum = adn_hash_on(sum, text, n_text);
     bool is_whole = f != NULL && fwrite(key, 1, n_key, f) == n_key &&
                     fwrite(text, 1, n_text, f) == n_text && fprintf(f, "%016" PRIx64, sum) > 0;
 
