@@ -57,6 +57,8 @@ static void print_options(const adn_cli_command *c)
                  o->value != NULL ? o->value : "");
         printf("  %-20s %s\n", name, o->help);
     }
+    printf("  %-20s %s\n", "--debug",
+           "say more: what is tried and passed over, where failures are");
     printf("  %-20s %s\n", "--help", "this text");
     if (c->has_keys)
         printf("\nkey=value: a key of the config (`adonis config doc`), such as optim.lr=0.05 or "

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "core/log.h"
 
 static bool asks_for_help(int argc, char **argv)
 {
@@ -15,8 +16,25 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
+/* Takes --debug out of the arguments before "--", wherever it stands: it is of every command. */
+static void take_debug(int *argc, char **argv)
+{
+    int n = 1, i = 1;
+
+    for (; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--debug") == 0)
+            adn_log_level_set(ADN_LEVEL_DEBUG);
+        else
+            argv[n++] = argv[i];
+    }
+    while (i < *argc) argv[n++] = argv[i++];
+    argv[n] = NULL;
+    *argc = n;
+}
+
 static adn_status run(int argc, char **argv)
 {
+    take_debug(&argc, argv);
     if (argc < 2) return ADN_FAIL(ADN_USAGE, "no command given; `adonis help` lists them");
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";

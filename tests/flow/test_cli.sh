@@ -53,6 +53,8 @@ expect unknown_command_has_a_guess 2 "unknown command 'trian' (did you mean 'tra
 expect command_of_later 2 "not yet" "$adonis" predict
 expect unknown_option_has_a_guess 2 "unknown option '--jsn' (did you mean '--json'?)" "$adonis" plan a.yaml --jsn
 expect one_word_too_many 2 "one argument too many" "$adonis" train a.yaml b.yaml
+expect debug_says_where 2 ", seen at " "$adonis" --debug plan nowhere.yaml
+expect debug_may_stand_anywhere 2 ", seen at " "$adonis" plan nowhere.yaml --debug
 expect help 0 "" "$adonis" help
 prints "usage: adonis COMMAND"
 expect help_of_a_command 0 "" "$adonis" train --help
