@@ -34,7 +34,7 @@ int adn_summary_last(const adn_epoch_row *rows, int n, adn_epoch_row last[ADN_MA
 /* What the rows say of a block. */
 typedef struct block_sum {
     adn_epoch_row last;
-    double span_s, busy_s, wait_in_s, wait_out_s; /* of all rows that have `busy`: no GPU has */
+    double span_s, busy_s, wait_in_s, wait_out_s; /* of all rows that have `busy` */
 } block_sum;
 
 typedef struct summary {

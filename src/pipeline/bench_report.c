@@ -209,10 +209,7 @@ static void waits_text(adn_text *t, const adn_bench *b, const adn_bench_block *b
 {
     double other = ADN_MAX(0, b->seconds - block->sum.seconds - block->wait_s);
 
-    if (isfinite(block->wait_s))
-        adn_text_line(t, "  %8.2f  %8.2f", ms(b, block->wait_s), ms(b, other));
-    else
-        adn_text_line(t, "  %8s  %8s", "-", "-");
+    adn_text_line(t, "  %8.2f  %8.2f", ms(b, block->wait_s), ms(b, other));
 }
 
 static void blocks_table(adn_text *t, const adn_bench *b)
@@ -230,7 +227,8 @@ static void blocks_table(adn_text *t, const adn_bench *b)
     adn_text_line(t, is_on_cpu(b)
                          ? "waits: of the block's worker, for batches, slots and its host; other: "
                            "it had no core, or its queue's own work\n"
-                         : "waits: not measured on GPUs\n");
+                         : "waits: of the block's stream, for batches, slots and its host; other: "
+                           "between operations\n");
 }
 
 static void kinds_table(adn_text *t, const adn_bench *b)

@@ -66,7 +66,9 @@ START_TEST(a_queue_measures_its_floors)
         ck_assert_int_eq(all.one[i].dev->ops->queue_rates(all.one[i].queues[0], &got), ADN_OK);
         ck_assert_double_gt(got.macs_s, 1e8); /* any processor of this century */
         ck_assert_double_lt(got.macs_s, 1e16);
-        ck_assert_double_ge(got.macs_bf16_s, 0.9 * got.macs_s);
+        if (!all.one[i].dev->ops->has_own_memory) /* emulated GPUs keep no such order */
+            ck_assert_double_ge(got.macs_bf16_s, 0.9 * got.macs_s);
+        ck_assert_double_gt(got.macs_bf16_s, 1e8);
         ck_assert_double_lt(got.macs_bf16_s, 1e16);
         ck_assert_double_gt(got.copy_bytes_s, 1e8);
         ck_assert_double_lt(got.copy_bytes_s, 1e14);

@@ -13,7 +13,7 @@ static void *device_memory(bench *t, size_t bytes)
 
 void bench_open(bench *t, adn_device *dev, uint64_t jitter)
 {
-    adn_queue_conf conf = {.name = "a", .n_thread = 1, .jitter = jitter};
+    adn_queue_conf conf = {.name = "a", .n_thread = 1, .is_timed = true, .jitter = jitter};
 
     *t = (bench){.dev = dev, .ops = dev->ops};
     ck_assert_int_eq(dev->ops->queue_create(dev, &conf, &t->a), ADN_OK);

@@ -135,6 +135,7 @@ static adn_status run(adn_op *base, const adn_op_args *args)
     adn_status st;
 
     CUDA_TRY(st, op->q->gpu, cudaSetDevice(op->q->gpu->conf.ordinal), done);
+    ADN_TRY(st, adn_cuda_idle_end(op->q), done);
     ADN_TRY(st, adn_cuda_timer_begin(op->q, &op->timer, &base->tally), done);
     ADN_TRY(st, op->run(op, args), done);
     ADN_TRY(st, adn_cuda_timer_end(op->q, &op->timer), done);

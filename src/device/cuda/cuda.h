@@ -33,6 +33,15 @@ typedef struct cuda_timer {
     struct cuda_timer *next; /* of the queue */
 } cuda_timer;
 
+/* Gaps in a queue's work: from where it ended to where it went on. */
+enum { CUDA_N_GAP = 64 };
+typedef struct cuda_idle {
+    cudaEvent_t from[CUDA_N_GAP], to[CUDA_N_GAP]; /* of gap i: place i % CUDA_N_GAP */
+    int64_t n_gap, n_collected;                   /* that ended; that are in seconds */
+    bool is_open;                                 /* gap n_gap has begun */
+    double seconds;
+} cuda_idle;
+
 typedef struct cuda_queue {
     adn_queue base;
     cuda_device *gpu; /* borrowed */
@@ -43,7 +52,8 @@ typedef struct cuda_queue {
     adn_tally copies;
     double copy_bytes;
     cuda_timer copy_timer, *timers; /* of a timed queue: all that were used */
-    _Atomic adn_status failed;      /* first failure that CUDA told of work enqueued before */
+    cuda_idle idle;
+    _Atomic adn_status failed; /* first failure that CUDA told of work enqueued before */
 } cuda_queue;
 
 typedef struct cuda_op cuda_op;
@@ -119,6 +129,14 @@ adn_status adn_cuda_timer_begin(cuda_queue *q, cuda_timer *t, adn_tally *tally);
 adn_status adn_cuda_timer_end(cuda_queue *q, cuda_timer *t);
 adn_status adn_cuda_timers_collect(cuda_queue *q); /* waits for what is timed */
 void adn_cuda_timer_clear(cuda_queue *q, cuda_timer *t);
+
+/* cuda_idle.c. Called before a wait and behind an event's record; before all that is enqueued. The
+ * queue's GPU is current. */
+adn_status adn_cuda_idle_begin(cuda_queue *q);
+adn_status adn_cuda_idle_end(cuda_queue *q);
+/* Seconds until now of a queue that has done all its work. */
+adn_status adn_cuda_idle_look(cuda_queue *q, double *out);
+void adn_cuda_idle_clear(cuda_queue *q);
 
 /* cuda_event.c */
 adn_status adn_cuda_event_create(adn_device *dev, adn_event **out);

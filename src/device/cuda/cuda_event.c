@@ -46,6 +46,7 @@ adn_status adn_cuda_event_record(adn_queue *queue, adn_event *event)
     ADN_ASSERT(q->gpu->conf.ordinal == e->gpu->conf.ordinal);
     CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), done);
     CUDA_TRY(st, q->gpu, cudaEventRecord(e->event, q->stream), done);
+    st = adn_cuda_idle_begin(q);
 done:
     return st;
 }
@@ -57,6 +58,7 @@ adn_status adn_cuda_event_wait(adn_queue *queue, adn_event *event)
     adn_status st;
 
     CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), done);
+    ADN_TRY(st, adn_cuda_idle_begin(q), done);
     CUDA_TRY(st, q->gpu, cudaStreamWaitEvent(q->stream, e->event, 0), done);
 done:
     return st;

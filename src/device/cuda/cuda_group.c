@@ -158,6 +158,11 @@ adn_status adn_cuda_group_send(adn_group *group, void *dst, const void *src, siz
 
     ADN_ASSERT(g->base.n == 2);
     if (bytes == 0) return ADN_OK;
+    for (int k = 0; k < 2; k++) {
+        cuda_queue *q = g->members[k];
+        CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), done);
+        ADN_TRY(st, adn_cuda_idle_end(q), done);
+    }
     NCCL_TRY(st, g->members[0]->gpu, "ncclGroupStart", nccl.group_start(), done);
     NCCL_TRY(st, g->members[0]->gpu, "ncclSend",
              nccl.send(src, bytes, ncclUint8, 1, g->comms[0], g->members[0]->stream), done);

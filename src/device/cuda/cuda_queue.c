@@ -1,7 +1,6 @@
 /* A queue is a stream; its libraries' handles are made when the first plan asks for them. */
 #include "device/cuda/cuda.h"
 
-#include <math.h>
 #include <nvtx3/nvToolsExt.h>
 
 /* What NVIDIA advises for cuBLAS on Hopper; ours to give, so that no step allocates and results do
@@ -20,6 +19,7 @@ adn_status adn_cuda_queue_create(adn_device *dev, const adn_queue_conf *conf, ad
     q->gpu = gpu;
     CUDA_TRY(st, gpu, cudaSetDevice(gpu->conf.ordinal), fail);
     CUDA_TRY(st, gpu, cudaStreamCreateWithFlags(&q->stream, cudaStreamNonBlocking), fail);
+    ADN_TRY(st, adn_cuda_idle_begin(q), fail);
     *out = &q->base;
     return ADN_OK;
 fail:
@@ -35,6 +35,7 @@ void adn_cuda_queue_destroy(adn_queue *queue)
     if (cudaSetDevice(q->gpu->conf.ordinal) == cudaSuccess && q->stream != NULL)
         cudaStreamSynchronize(q->stream);
     adn_cuda_timer_clear(q, &q->copy_timer);
+    adn_cuda_idle_clear(q);
     if (q->dnn != NULL) cudnnDestroy(q->dnn);
     if (q->blas != NULL) cublasDestroy(q->blas);
     if (q->blas_workspace != NULL) cudaFree(q->blas_workspace);
@@ -88,13 +89,16 @@ done:
     return st;
 }
 
-/* Waits are not measured: that would take an event around each. */
 adn_status adn_cuda_queue_profile(adn_queue *queue, adn_profile *out)
 {
-    const cuda_queue *q = (const cuda_queue *)queue;
-    adn_status st = adn_cuda_queue_sync(queue);
+    cuda_queue *q = (cuda_queue *)queue;
+    double wait_s = 0;
+    adn_status st;
 
-    *out = (adn_profile){.copies = q->copies, .copy_bytes = q->copy_bytes, .wait_s = NAN};
+    ADN_TRY(st, adn_cuda_queue_sync(queue), done);
+    ADN_TRY(st, adn_cuda_idle_look(q, &wait_s), done);
+    *out = (adn_profile){.copies = q->copies, .copy_bytes = q->copy_bytes, .wait_s = wait_s};
+done:
     return st;
 }
 
@@ -126,6 +130,7 @@ adn_status adn_cuda_copy(adn_queue *queue, void *dst, const void *src, size_t by
 
     if (bytes == 0) return ADN_OK;
     CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), done);
+    ADN_TRY(st, adn_cuda_idle_end(q), done);
     ADN_TRY(st, adn_cuda_timer_begin(q, &q->copy_timer, &q->copies), done);
     CUDA_TRY(st, q->gpu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDefault, q->stream), done);
     st = count_copy(q, 2 * bytes);
@@ -140,6 +145,7 @@ adn_status adn_cuda_fill(adn_queue *queue, void *dst, int byte, size_t bytes)
 
     if (bytes == 0) return ADN_OK;
     CUDA_TRY(st, q->gpu, cudaSetDevice(q->gpu->conf.ordinal), done);
+    ADN_TRY(st, adn_cuda_idle_end(q), done);
     ADN_TRY(st, adn_cuda_timer_begin(q, &q->copy_timer, &q->copies), done);
     CUDA_TRY(st, q->gpu, cudaMemsetAsync(dst, byte, bytes, q->stream), done);
     st = count_copy(q, bytes);
