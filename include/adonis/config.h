@@ -210,6 +210,12 @@ typedef struct adn_block_conf {
     adn_buffer_conf edge;
 } adn_block_conf;
 
+/* How GPUs compute. */
+typedef struct adn_gpu_conf {
+    bool takes_first_plans; /* of cuDNN's; else several are timed */
+    double workspace_bytes; /* of a convolution, at most; 0: no limit */
+} adn_gpu_conf;
+
 typedef struct adn_config {
     const char *path; /* the file, as given */
     const char *name;
@@ -228,6 +234,7 @@ typedef struct adn_config {
     adn_block_conf *blocks; /* one entry a block where given; n_block may be 0 */
     int n_block;
     int replicas;
+    adn_gpu_conf gpu;
     adn_optim_conf optim;
     adn_clock_kind clock;
     adn_after_end after_end;

@@ -90,6 +90,9 @@ void adn_schema_expects(const adn_key *key, adn_text *t)
     case ADN_KEY_BITRATE:
         adn_text_add(t, "a number above 0 with a unit: kb/s, Mb/s or Gb/s; or inf");
         break;
+    case ADN_KEY_BYTES:
+        adn_text_add(t, "a number above 0 with a unit: KiB, MiB or GiB; or inf");
+        break;
     case ADN_KEY_AUGMENT:
         adn_text_add(t, "a list of crop N, flip, cutout N");
         break;

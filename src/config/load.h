@@ -85,7 +85,7 @@ adn_status adn_value_int(const adn_value *v, const adn_node *node, int64_t lo, i
 adn_status adn_value_real(const adn_value *v, const adn_node *node, double *out) ADN_MUST_USE;
 adn_status adn_value_duration(const adn_value *v, const adn_node *node, adn_duration *out,
                               adn_text *canon) ADN_MUST_USE;
-adn_status adn_value_bitrate(adn_value *v, double *out) ADN_MUST_USE;
+adn_status adn_value_amount(adn_value *v, double *out) ADN_MUST_USE;
 /* What is wrong with a decimal number; NULL: nothing, and *out is it. */
 const char *adn_number_fault(const char *s, double *out);
 

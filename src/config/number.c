@@ -164,12 +164,15 @@ adn_status adn_value_duration(const adn_value *v, const adn_node *node, adn_dura
     return adn_value_refuse(v, node, "unknown unit");
 }
 
-adn_status adn_value_bitrate(adn_value *v, double *out)
+adn_status adn_value_amount(adn_value *v, double *out)
 {
     static const struct {
+        adn_key_type type;
         const char *unit;
-        double bits;
-    } units[] = {{"kb/s", 1e3}, {"Mb/s", 1e6}, {"Gb/s", 1e9}};
+        double factor;
+    } units[] = {{ADN_KEY_BITRATE, "kb/s", 1e3}, {ADN_KEY_BITRATE, "Mb/s", 1e6},
+                 {ADN_KEY_BITRATE, "Gb/s", 1e9}, {ADN_KEY_BYTES, "KiB", 0x1p10},
+                 {ADN_KEY_BYTES, "MiB", 0x1p20}, {ADN_KEY_BYTES, "GiB", 0x1p30}};
     const char *unit;
     double value = 0;
 
@@ -181,9 +184,9 @@ adn_status adn_value_bitrate(adn_value *v, double *out)
     adn_status st = read_measure(v, v->node, &value, &unit);
     if (st != ADN_OK) return st;
     for (size_t i = 0; i < ADN_COUNT(units); i++) {
-        if (strcmp(unit, units[i].unit) != 0) continue;
+        if (units[i].type != v->key->type || strcmp(unit, units[i].unit) != 0) continue;
         if (!is_in_range(v->key, value)) return adn_value_refuse(v, v->node, "out of range");
-        *out = value * units[i].bits;
+        *out = value * units[i].factor;
         add_measure(&v->canon, value, unit);
         return ADN_OK;
     }

@@ -236,6 +236,13 @@ const adn_key adn_schema[] = {
      .help = "as in edge"},
     {"replicas", ADN_KEY_INT, "1", AT(replicas), FROM(1, ADN_MAX_REPLICAS),
      .help = "of all blocks, each with batches of its own; their gradients are averaged"},
+    {"gpu", ADN_KEY_SECTION, .help = "how GPUs compute"},
+    {"gpu.plans", ADN_KEY_FLAG, "timed", AT(gpu.takes_first_plans),
+     WORDS(NOW("timed", false), NOW("first", true)),
+     .help = "of cuDNN's ways to do a convolution: the fastest of some, tried once and kept in a "
+             "cache, or the first that cuDNN names"},
+    {"gpu.workspace", ADN_KEY_BYTES, "1GiB", AT(gpu.workspace_bytes), FROM(0, 1e9),
+     .is_lo_open = true, .help = "that a convolution may need beside what it reads and writes"},
 
     {"optim", ADN_KEY_SECTION, .help = "how each stage learns"},
     {"optim.name", ADN_KEY_WORD, "sgd", AT(optim.kind),

@@ -24,6 +24,7 @@ typedef enum adn_key_type {
     ADN_KEY_DURATION, /* adn_duration in one of the units, or the word inf */
     ADN_KEY_SECONDS,  /* double, of ms, s, min or h */
     ADN_KEY_BITRATE,  /* double, bits a second of kb/s, Mb/s or Gb/s; inf is 0 */
+    ADN_KEY_BYTES,    /* double, of KiB, MiB or GiB; inf is 0 */
     ADN_KEY_AUGMENT,  /* [crop 4, flip]: adn_aug_conf pointer, count at `at_n` */
     ADN_KEY_CHANNELS, /* auto, or a number a channel: double array, count at `at_n`, bool auto at
                          `at_auto` */

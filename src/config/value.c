@@ -179,7 +179,8 @@ adn_status adn_value_read(adn_value *v)
             *(adn_duration *)v->field = time;
         return st;
     case ADN_KEY_BITRATE:
-        return adn_value_bitrate(v, (double *)v->field);
+    case ADN_KEY_BYTES:
+        return adn_value_amount(v, (double *)v->field);
     default:
         return adn_value_read_list(v);
     }

@@ -3,12 +3,15 @@
 #ifndef ADN_DEVICE_CUDA_H
 #define ADN_DEVICE_CUDA_H
 
+#include "device/choices.h"
 #include "device/device.h"
 
 typedef struct adn_cuda_conf {
     int ordinal;            /* among the GPUs that CUDA_VISIBLE_DEVICES leaves */
     bool allows_tf32;       /* products of fp32 in TF32, on tensor cores */
     size_t workspace_limit; /* bytes that one operation's plan may ask for; 0: no limit */
+    bool times_plans;       /* several plans of cuDNN are tried, and the fastest is taken */
+    adn_choices *choices;   /* borrowed: which plans were taken, and are; NULL: nowhere */
 } adn_cuda_conf;
 
 /* GPUs that this process may use; 0 where there is no driver, none, or the program was built
@@ -73,6 +76,9 @@ typedef struct adn_cuda_planned {
     bool compiles; /* cuDNN could compile engines: it does with a driver's libcuda.so.1 alone */
 } adn_cuda_planned;
 adn_cuda_planned adn_cuda_planned_of(const adn_device *dev);
+
+/* The choices that it was opened with. */
+adn_choices *adn_cuda_choices_of(const adn_device *dev);
 
 /* Lets two GPUs copy to each other without a stop in the host's memory, where the machine can;
  * where it can't, copies work all the same. */

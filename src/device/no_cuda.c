@@ -48,6 +48,12 @@ int adn_cuda_nccl(void)
     return 0;
 }
 
+adn_choices *adn_cuda_choices_of(const adn_device *dev)
+{
+    (void)dev;
+    return NULL;
+}
+
 adn_status adn_cuda_reach(adn_device *a, adn_device *b)
 {
     (void)a;

@@ -199,7 +199,7 @@ adn_status adn_bench_net(adn_config *conf, const adn_bench_options *options, cha
                         adn_config_place(conf, "replicas"), conf->replicas);
     conf->data.drop_last = true; /* each step is one of a full batch, and counts as such */
     ADN_TRY(st, adn_dataset_open(&conf->data, &b.data), done);
-    adn_devices_init(&b.devices, conf);
+    ADN_TRY(st, adn_devices_init(&b.devices, conf), done);
     ADN_TRY(st, adn_devices_cut(&b.devices, conf, &b.data, &cuts), done);
     ADN_TRY(st, adn_plan_create_cut(conf, &b.data, &cuts, &b.devices.gpus, &b.plan), done);
     ADN_TRY(st, adn_devices_open(&b.devices, &b.plan), done);

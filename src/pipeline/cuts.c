@@ -103,29 +103,62 @@ static adn_status heaviest_unit(const adn_plan *every, int *out)
     return ADN_OK;
 }
 
-/* Each kind of device is measured once; who only has teams like `team` is not measured at all. */
-static adn_status measure_speeds(const adn_plan *every, const adn_config *conf, adn_device *dev,
-                                 const adn_queue_conf *team, double *speed, int n_block)
+/* Where a block will be. */
+typedef struct place {
+    adn_device *dev;
+    adn_queue_conf queue;
+} place;
+
+static bool is_same_place(const place *a, const place *b)
+{
+    return a->dev == b->dev && is_same_team(&a->queue, &b->queue);
+}
+
+/* The GPU that place.c will choose: exact for a GPU a block, about right where blocks share GPUs.
+ */
+static int gpu_of(const adn_config *conf, int block, int n_block, int n_gpu)
+{
+    if (conf->n_block > 0 && conf->blocks[block].place == ADN_PLACE_GPU)
+        return conf->blocks[block].gpu;
+    return n_gpu >= n_block ? block : block * n_gpu / n_block;
+}
+
+static adn_status find_places(const adn_config *conf, adn_device *const *devs, int n_gpu,
+                              const adn_queue_conf *team, int n_block, place *out)
 {
     adn_status st = ADN_OK;
-    adn_queue_conf queues[ADN_MAX_BLOCKS];
+
+    for (int j = 0; j < n_block; j++) {
+        out[j] = (place){devs[n_gpu > 0 ? gpu_of(conf, j, n_block, n_gpu) : 0], *team};
+        ADN_TRY(st, adn_teams_given(conf, j, &out[j].queue), done);
+    }
+done:
+    return st;
+}
+
+/* Of the blocks' places, 1 is that where units are measured. Each kind of place is measured once,
+ * and nothing if there is but one. */
+static adn_status measure_speeds(const adn_plan *every, const place *own, const place *places,
+                                 double *speed, int n_block)
+{
+    adn_status st = ADN_OK;
     double own_s = 0, seconds;
     int unit = 0;
 
     ADN_TRY(st, heaviest_unit(every, &unit), done);
     for (int j = 0; j < n_block; j++) {
+        const place *p = &places[j];
         int like = 0;
-        queues[j] = *team;
-        ADN_TRY(st, adn_teams_given(conf, j, &queues[j]), done);
         speed[j] = 1;
-        if (is_same_team(&queues[j], team)) continue;
-        while (!is_same_team(&queues[like], &queues[j])) like++;
+        if (is_same_place(p, own)) continue;
+        while (!is_same_place(&places[like], p)) like++;
         if (like < j) {
             speed[j] = speed[like];
             continue;
         }
-        if (own_s == 0) ADN_TRY(st, adn_probe_team(every, dev, team, unit, &own_s), done);
-        ADN_TRY(st, adn_probe_team(every, dev, &queues[j], unit, &seconds), done);
+        if (own_s == 0)
+            ADN_TRY(st, adn_probe_team(every, own->dev, &own->queue, unit, &own_s), done);
+        ADN_TRY(st, adn_probe_team(every, p->dev, &p->queue, unit, &seconds), done);
         speed[j] = own_s / seconds;
     }
 done:
@@ -145,19 +178,20 @@ static void tell(const adn_cuts *c, const double *speed)
     adn_info("model.cuts: auto makes %d blocks; predicted ms a step: %s", c->n_block, text);
 }
 
-static adn_status measure_and_cut(const adn_plan *every, const adn_config *conf, adn_device *dev,
-                                  const adn_queue_conf *team, double limit_bytes, int n_block,
-                                  adn_cuts *out)
+/* own: of which units are measured. */
+static adn_status measure_and_cut(const adn_plan *every, const place *own, const place *places,
+                                  double limit_bytes, int n_block, adn_cuts *out)
 {
     adn_status st;
+    const adn_queue_conf *team = &own->queue;
     double speed[ADN_MAX_BLOCKS];
     adn_unit_cost *units = adn_alloc((size_t)every->model.n_unit * sizeof(*units));
 
     if (units == NULL) return ADN_FAIL(ADN_NOMEM, "cuts: no memory");
     adn_info("model.cuts: auto: measuring %d units with %d thread%s", every->model.n_unit,
              team->n_thread, team->n_thread == 1 ? "" : "s");
-    ADN_TRY(st, measure_speeds(every, conf, dev, team, speed, n_block), done);
-    ADN_TRY(st, adn_probe_units(every, dev, team, units), done);
+    ADN_TRY(st, measure_speeds(every, own, places, speed, n_block), done);
+    ADN_TRY(st, adn_probe_units(every, own->dev, team, units), done);
     ADN_TRY(st, adn_cuts_balance(units, every->model.n_unit, speed, n_block, limit_bytes, out),
             done);
     out->n_thread = team->n_thread;
@@ -175,8 +209,23 @@ static adn_status count_blocks(const adn_config *conf, int n_unit, int n_place, 
     return ADN_OK;
 }
 
-adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev,
-                           int n_gpu, adn_cuts *out)
+/* What is free for all blocks of a column: on each of their GPUs. */
+static double memory_for_all(const adn_config *conf, adn_device *const *devs, int n_gpu,
+                             int n_block)
+{
+    double sum = 0;
+
+    if (n_gpu == 0) return (double)devs[0]->ops->memory_free(devs[0]) / conf->replicas;
+    for (int j = 0; j < n_block; j++) {
+        int gpu = gpu_of(conf, j, n_block, n_gpu), first = 0;
+        while (gpu_of(conf, first, n_block, n_gpu) != gpu) first++;
+        if (first == j) sum += (double)devs[gpu]->ops->memory_free(devs[gpu]);
+    }
+    return sum;
+}
+
+adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data,
+                           adn_device *const *devs, int n_gpu, adn_cuts *out)
 {
     adn_status st;
     adn_config all = *conf; /* the same with every cut, and nothing said of single blocks */
@@ -197,12 +246,17 @@ adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data,
                  conf->n_block == 1 ? "an entry of 'blocks'" : "one unit");
         chosen = (adn_cuts){.n_block = 1, .end = {every.model.n_unit}};
     } else {
-        adn_queue_conf team = {.name = "probe",
-                               .n_thread = n_gpu > 0 ? 1 : adn_cuts_team(conf, n_block, n_core),
-                               .is_timed = true};
-        double limit = (double)dev->ops->memory_free(dev);
-        limit = n_gpu > 0 ? limit * n_gpu : limit / conf->replicas;
-        ADN_TRY(st, measure_and_cut(&every, conf, dev, &team, limit, n_block, &chosen), done);
+        const adn_queue_conf team = {.name = "probe",
+                                     .n_thread =
+                                         n_gpu > 0 ? 1 : adn_cuts_team(conf, n_block, n_core),
+                                     .is_timed = true};
+        place places[ADN_MAX_BLOCKS];
+        ADN_TRY(st, find_places(conf, devs, n_gpu, &team, n_block, places), done);
+        const place own = {places[0].dev, team};
+        ADN_TRY(st,
+                measure_and_cut(&every, &own, places, memory_for_all(conf, devs, n_gpu, n_block),
+                                n_block, &chosen),
+                done);
     }
     *out = chosen;
 done:

@@ -1,15 +1,72 @@
 /* Opens what a plan's blocks are on. */
 #include "pipeline/devices.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "config/parse.h"
+#include "core/file.h"
 
-void adn_devices_init(adn_devices *d, const adn_config *conf)
+enum { MAX_PLAN = 64 << 20 };
+
+static adn_status begin(adn_devices *d, const adn_config *conf)
 {
-    *d = (adn_devices){.allows_tf32 = conf->precision == ADN_PRECISION_TF32};
+    *d = (adn_devices){0};
+    adn_status st = adn_choices_create(&d->choices);
+    d->conf = (adn_cuda_conf){.allows_tf32 = conf->precision == ADN_PRECISION_TF32,
+                              .workspace_limit = (size_t)conf->gpu.workspace_bytes,
+                              .times_plans = !conf->gpu.takes_first_plans,
+                              .choices = d->choices};
+    return st;
+}
+
+adn_status adn_devices_init(adn_devices *d, const adn_config *conf)
+{
+    adn_status st = begin(d, conf);
     d->gpus.n = ADN_MIN(adn_cuda_count(&d->gpus.why), (int)ADN_MAX_GPUS);
+    return st;
+}
+
+static adn_status recall(adn_devices *d, const char *path, const json_t *plan)
+{
+    json_t *choices = json_object_get(plan, "choices"), *value;
+    const char *key;
+    adn_status st = ADN_OK;
+
+    if (plan == NULL || (choices != NULL && !json_is_object(choices)))
+        return ADN_FAIL(ADN_BADDATA,
+                        "%s: is damaged: no JSON object with \"choices\" in it; where the file is "
+                        "missing, plans are chosen anew",
+                        path);
+    json_object_foreach(choices, key, value)
+    {
+        const char *choice = json_string_value(value);
+        if (choice == NULL)
+            return ADN_FAIL(ADN_BADDATA, "%s: is damaged: choice \"%s\" is no text", path, key);
+        ADN_TRY(st, adn_choices_put(d->choices, key, choice), done);
+    }
+done:
+    return st;
+}
+
+adn_status adn_devices_recall(adn_devices *d, const char *run_dir)
+{
+    char *text = NULL, *path = adn_path_join(run_dir, "plan.json");
+    adn_status st;
+    size_t n;
+
+    if (path == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
+    st = ADN_OK;
+    if (!adn_path_exists(path)) goto done;
+    ADN_TRY(st, adn_file_read(path, MAX_PLAN, &text, &n), done);
+    json_t *plan = json_loadb(text, n, 0, NULL);
+    st = recall(d, path, plan);
+    json_decref(plan);
+done:
+    adn_free(text);
+    adn_free(path);
+    return st;
 }
 
 static adn_status find_model(const char *name, const adn_cuda_model **out)
@@ -43,7 +100,7 @@ adn_status adn_devices_init_model(adn_devices *d, const adn_config *conf, const 
     adn_status st;
     int n = 1;
 
-    *d = (adn_devices){.allows_tf32 = conf->precision == ADN_PRECISION_TF32};
+    ADN_TRY(st, begin(d, conf), done);
     ADN_TRY(st, find_model(model, &d->model), done);
     for (int j = 0; j < conf->n_block; j++) {
         const adn_block_conf *b = &conf->blocks[j];
@@ -72,16 +129,18 @@ void adn_devices_close(adn_devices *d)
         if (d->gpu[k] != NULL) d->gpu[k]->ops->close(d->gpu[k]);
     if (d->cpu != NULL) d->cpu->ops->close(d->cpu);
     adn_free(d->of_block);
+    adn_choices_destroy(d->choices);
     *d = (adn_devices){0};
 }
 
 adn_status adn_devices_get(adn_devices *d, int gpu, adn_device **out)
 {
     adn_device **dev = gpu == ADN_ON_CPU ? &d->cpu : &d->gpu[gpu];
-    const adn_cuda_conf conf = {.ordinal = gpu, .allows_tf32 = d->allows_tf32};
+    adn_cuda_conf conf = d->conf;
     adn_status st = ADN_OK;
 
     ADN_ASSERT(gpu < ADN_MAX_GPUS);
+    conf.ordinal = gpu;
     if (*dev == NULL)
         st = gpu == ADN_ON_CPU  ? adn_cpu_open(dev)
              : d->model != NULL ? adn_cuda_plan_open(&conf, d->model, dev)
@@ -90,17 +149,54 @@ adn_status adn_devices_get(adn_devices *d, int gpu, adn_device **out)
     return st;
 }
 
+/* Whether blocks may be on it, of the first n_gpu where that is left open. */
+static bool may_hold_blocks(const adn_config *conf, int gpu, int n_gpu)
+{
+    bool is_open = conf->n_block == 0, is_named = false;
+
+    for (int j = 0; j < conf->n_block; j++) {
+        const adn_block_conf *b = &conf->blocks[j];
+        is_open = is_open || b->place == ADN_PLACE_AUTO;
+        is_named = is_named || (b->place == ADN_PLACE_GPU && b->gpu == gpu);
+    }
+    return is_named || (is_open && gpu < n_gpu);
+}
+
+/* Of these one of each model, which stands for the others. devs[k] of the rest stay. */
+static adn_status open_kinds(adn_devices *d, const adn_config *conf, int n_gpu, adn_device **devs)
+{
+    adn_status st = ADN_OK;
+    adn_cuda_info info[ADN_MAX_GPUS];
+
+    for (int k = 0; k < d->gpus.n; k++) {
+        int like = 0;
+        if (!may_hold_blocks(conf, k, n_gpu)) continue;
+        ADN_TRY(st, adn_cuda_look(k, &info[k]), done);
+        while (like < k && (!may_hold_blocks(conf, like, n_gpu) ||
+                            strcmp(info[like].model, info[k].model) != 0))
+            like++;
+        ADN_TRY(st, adn_devices_get(d, like, &devs[k]), done);
+    }
+done:
+    return st;
+}
+
 adn_status adn_devices_cut(adn_devices *d, const adn_config *conf, const adn_dataset_pair *data,
                            adn_cuts *out)
 {
-    bool on_gpus = adn_place_on_gpus(conf, &d->gpus);
-    adn_device *dev;
+    adn_device *devs[ADN_MAX_GPUS];
     adn_status st;
+    int n_gpu = 0;
 
     if (!adn_cuts_are_auto(conf)) return ADN_OK;
-    ADN_TRY(st, adn_devices_get(d, on_gpus ? 0 : ADN_ON_CPU, &dev), done);
-    int n_gpu = ADN_MAX(1, d->gpus.n / conf->replicas); /* of a column */
-    st = adn_cuts_choose(conf, data, dev, on_gpus ? n_gpu : 0, out);
+    if (!adn_place_on_gpus(conf, &d->gpus)) {
+        ADN_TRY(st, adn_devices_get(d, ADN_ON_CPU, &devs[0]), done);
+    } else {
+        ADN_TRY(st, adn_place_check(conf, &d->gpus), done);
+        n_gpu = ADN_MAX(1, d->gpus.n / conf->replicas); /* of a column */
+        ADN_TRY(st, open_kinds(d, conf, n_gpu, devs), done);
+    }
+    st = adn_cuts_choose(conf, data, devs, n_gpu, out);
 done:
     return st;
 }

@@ -9,13 +9,16 @@ enum { ADN_MAX_GPUS = 64 };
 typedef struct adn_devices {
     adn_gpus gpus;               /* those that this process may use */
     const adn_cuda_model *model; /* these are of this model, and not here; NULL: they are here */
-    bool allows_tf32;
+    adn_cuda_conf conf;          /* of each GPU, but for its number; borrowed: choices */
+    adn_choices *choices;        /* what GPUs chose, and are to choose again */
     adn_device *cpu, *gpu[ADN_MAX_GPUS];
     adn_device **of_block; /* [n_column][n_block] of the plan; NULL: not opened yet */
 } adn_devices;
 
-/* Counts GPUs; opens nothing. */
-void adn_devices_init(adn_devices *d, const adn_config *conf);
+/* Counts GPUs; opens nothing. After a failure too, close them. */
+adn_status adn_devices_init(adn_devices *d, const adn_config *conf) ADN_MUST_USE;
+/* GPUs choose again what they chose for this run, by its plan.json; before any is opened. */
+adn_status adn_devices_recall(adn_devices *d, const char *run_dir) ADN_MUST_USE;
 /* Instead, for GPUs of a model that are planned for alone: as many as the config names. ADN_USAGE:
  * there is no such model; ADN_DEVICE: nothing can be planned for it; ADN_BADCONF: the config asks
  * for the cpu, or for what is measured. */

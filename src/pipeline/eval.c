@@ -48,7 +48,8 @@ adn_status adn_eval(const char *run_dir, const char *which,
         conf->precision = ADN_PRECISION_FP32; /* the cpu's products are not rounded */
     ADN_TRY(st, adn_ckpt_path(run_dir, which, &dir), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
-    adn_devices_init(&s.devices, conf);
+    ADN_TRY(st, adn_devices_init(&s.devices, conf), done);
+    ADN_TRY(st, adn_devices_recall(&s.devices, run_dir), done);
     ADN_TRY(st, adn_stand(&s, conf, &rc), done);
     ADN_TRY(st, adn_env_compare(run_dir, &s.plan), done);
     ADN_TRY(st, adn_run_load(s.run, dir, 0, false), done);
@@ -69,7 +70,7 @@ static adn_status plan_text(const adn_config *conf, const char *gpu, bool as_jso
     adn_run_conf rc = {.is_bare = true};
 
     if (gpu == NULL)
-        adn_devices_init(&s.devices, conf);
+        ADN_TRY(st, adn_devices_init(&s.devices, conf), done);
     else
         ADN_TRY(st, adn_devices_init_model(&s.devices, conf, gpu), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);

@@ -65,11 +65,12 @@ typedef struct adn_cuts {
 bool adn_cuts_are_measured(const adn_cuts *c); /* NULL: no */
 /* Cuts are auto, and there are blocks to make: not in bp. */
 bool adn_cuts_are_auto(const adn_config *conf);
-/* Where they are: measures units and heads on the device, a few steps of each, and balances blocks
- * for the fastest slowest one in the memory that is free. n_gpu: as many like it as blocks may be
- * on; 0: it is the cpu. Else leaves *out alone. ADN_NOMEM: nothing fits. */
-adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data, adn_device *dev,
-                           int n_gpu, adn_cuts *out) ADN_MUST_USE;
+/* Where they are: measures units and heads on the device of block 0, a few steps of each, and how
+ * fast the others' are beside it; balances blocks for the fastest slowest one in the memory that is
+ * free. devs: GPUs by number, all that the config names; those that are alike may be one. n_gpu: on
+ * so many blocks may be; 0: devs[0] is the cpu. Else leaves *out alone. ADN_NOMEM: nothing fits. */
+adn_status adn_cuts_choose(const adn_config *conf, const adn_dataset_pair *data,
+                           adn_device *const *devs, int n_gpu, adn_cuts *out) ADN_MUST_USE;
 
 /* On the cpu. data: sizes, classes, mean and std are read; pixels are not. */
 adn_status adn_plan_create(const adn_config *conf, const adn_dataset_pair *data,
@@ -93,6 +94,8 @@ double adn_plan_transfer_s(const adn_plan *p, int edge);
 /* place.c. What the config's devices come to: GPUs where it names one, or leaves it open and there
  * are some. */
 bool adn_place_on_gpus(const adn_config *conf, const adn_gpus *gpus);
+/* ADN_DEVICE: the config names a GPU that is not there. */
+adn_status adn_place_check(const adn_config *conf, const adn_gpus *gpus) ADN_MUST_USE;
 /* Sets every block's gpu: what the config says, and for `auto` runs of neighbours that cost
  * about the same, one a GPU; where there are no GPUs, the cpu. cost: [n_block]. ADN_BADCONF: what
  * the config asks for is not of such devices; ADN_DEVICE: a GPU that it names is not there. */

@@ -23,10 +23,10 @@ bool adn_place_on_gpus(const adn_config *conf, const adn_gpus *gpus)
            (gpus->n > 0 && first_given(conf, ADN_PLACE_CPU) < 0);
 }
 
-static adn_status check_gpus(const adn_plan *p, const adn_gpus *gpus)
+adn_status adn_place_check(const adn_config *conf, const adn_gpus *gpus)
 {
-    for (int j = 0; j < p->conf->n_block; j++) {
-        const adn_block_conf *b = &p->conf->blocks[j];
+    for (int j = 0; j < conf->n_block; j++) {
+        const adn_block_conf *b = &conf->blocks[j];
         if (b->place != ADN_PLACE_GPU || b->gpu < gpus->n) continue;
         if (gpus->n == 0)
             return ADN_FAIL(ADN_DEVICE, "blocks[%d].device: %s: %s", j, b->device, gpus->why);
@@ -151,7 +151,7 @@ adn_status adn_plan_place(adn_plan *p, const double *cost, const adn_gpus *gpus)
 
     for (int j = 0; j < p->n_block; j++) p->blocks[j].gpu = ADN_ON_CPU;
     ADN_TRY(st, check_kind(p, on_gpus), done);
-    ADN_TRY(st, check_gpus(p, gpus), done);
+    ADN_TRY(st, adn_place_check(p->conf, gpus), done);
     if (!on_gpus) goto done;
     if (p->n_column > 1) ADN_TRY(st, share_columns(p, gpus), done);
     if (p->conf->schedule == ADN_SCHEDULE_VIRTUAL)

@@ -119,7 +119,8 @@ adn_status adn_replay_run(const char *run_dir,
     ADN_TRY(st, adn_config_load(path, NULL, 0, &conf), done);
     ADN_TRY(st, loosen(conf, run_dir), done);
     ADN_TRY(st, adn_dataset_open(&conf->data, &s.data), done);
-    adn_devices_init(&s.devices, conf);
+    ADN_TRY(st, adn_devices_init(&s.devices, conf), done);
+    ADN_TRY(st, adn_devices_recall(&s.devices, run_dir), done);
     ADN_TRY(st, adn_stand(&s, conf, &rc), done);
     ADN_TRY(st, adn_env_compare(run_dir, &s.plan), done);
     p.result.n_step = adn_order_about(order).n_step;

@@ -236,7 +236,8 @@ adn_status adn_setup_init(adn_setup *s, const adn_run_conf *tells)
         if (adn_rundir_state(s->dir) == ADN_RUN_FINISHED) goto done;
     }
     ADN_TRY(st, adn_dataset_open(&s->conf->data, &s->data), done);
-    adn_devices_init(&s->devices, s->conf);
+    ADN_TRY(st, adn_devices_init(&s->devices, s->conf), done);
+    if (s->dir != NULL) ADN_TRY(st, adn_devices_recall(&s->devices, path), done);
     ADN_TRY(st, plan(s), done);
     ADN_TRY(st, adn_devices_open(&s->devices, &s->plan), done);
     tell_left_out(&s->plan);

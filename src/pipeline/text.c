@@ -223,6 +223,7 @@ adn_status adn_plan_json(const adn_plan *p, adn_run *r, char **out)
     adn_json_open(&j, "edges", '[');
     for (int e = 0; e < p->n_block; e++) put_edge(&j, p, e);
     adn_json_close(&j, ']');
+    if (p->blocks[0].gpu != ADN_ON_CPU) adn_put_choices(&j, r);
     adn_json_close(&j, '}');
     return adn_json_give(&j, out);
 }

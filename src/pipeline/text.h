@@ -24,6 +24,7 @@ adn_status adn_text_give(adn_text *t, char **out) ADN_MUST_USE; /* gives the tex
 void adn_text_convs(adn_text *t, const adn_plan *p, adn_run *r);
 void adn_text_planned(adn_text *t, const adn_plan *p, adn_run *r);
 void adn_put_convs(adn_json *j, adn_run *r, int block);
+void adn_put_choices(adn_json *j, adn_run *r); /* from where a run that goes on takes them */
 void adn_put_planned(adn_json *j, const adn_plan *p, adn_run *r);
 /* Of GPUs that are not here: refuses what does not fit (ADN_NOMEM) or has no plan (ADN_DEVICE). */
 adn_status adn_planned_check(const adn_plan *p, adn_run *r) ADN_MUST_USE;

@@ -69,6 +69,22 @@ void adn_put_convs(adn_json *j, adn_run *r, int block)
     adn_json_close(j, ']');
 }
 
+static void put_choice(void *user, const char *key, const char *choice)
+{
+    adn_json_newline(user);
+    adn_json_string(user, key, choice);
+}
+
+void adn_put_choices(adn_json *j, adn_run *r)
+{
+    adn_choices *choices = adn_cuda_choices_of(r->devs[0]);
+
+    if (choices == NULL) return;
+    adn_json_open(j, "choices", '{');
+    adn_choices_each(choices, put_choice, j);
+    adn_json_close(j, '}');
+}
+
 /* ---- GPUs that are not here */
 
 typedef struct gpu {

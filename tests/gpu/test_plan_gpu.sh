@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # adonis plan --gpu: plans for GPU models that are not here, by cuDNN alone. On the lab, whose GPU is an emulated H100,
-# the same config is planned the ordinary way too: for the H100 both must say the same.
+# the same config is planned the ordinary way too: for the H100 both must say the same, where no plan is timed.
 # $1: the program. $2: a folder with a libcuda.so.1 for cuDNN's compiler. Environment: the lab's. 77 without python3.
 # shellcheck source=tests/support/script.sh
 . "$(dirname "$0")/../support/script.sh"
@@ -73,7 +73,7 @@ cmp -s h100.json a100.json && fail "another model plans the same"
 # The lab's GPU is an H100 that cuDNN plans for through a handle. What was planned without it is no plan for it.
 kept() { find cache -type f | wc -l; }
 before=$(kept)
-expect "the lab's own plan" 0 "" env CUDALAB_DEVICES=1 "$adonis" plan exp.yaml --json
+expect "the lab's own plan" 0 "" env CUDALAB_DEVICES=1 "$adonis" plan exp.yaml gpu.plans=first --json
 python3 - << 'END' || fail "the lab's H100 is planned for in another way"
 import json
 here, absent = json.load(open("out")), json.load(open("h100.json"))
@@ -113,11 +113,13 @@ expect "replicas on GPUs of their own" 0 "" alone "$adonis" plan exp.yaml --gpu 
 prints_line "^cuda:1: "
 prints "replica 1: block 0 on cuda:1"
 expect "the virtual schedule" 0 "" alone "$adonis" plan exp.yaml --gpu h100 schedule=virtual
-expect "what does not fit" 4 "cuda:0: a run needs 130905 MiB, and this model, rtx4090, has 24080: lower data.batch" \
-    alone "$adonis" plan exp.yaml --gpu rtx4090 data.resident=false data.batch=8400 "model.units=[{conv: 4096}, {conv: 16}, {conv: 8}]"
-prints_line "^cuda:0: 130905[.0-9]* of 24080.3 MiB.*: DOES NOT FIT"
-expect "in JSON" 4 "" \
-    alone "$adonis" plan exp.yaml --gpu rtx4090 data.resident=false data.batch=8400 "model.units=[{conv: 4096}, {conv: 16}, {conv: 8}]" --json
+large=(data.resident=false data.batch=8400 "model.units=[{conv: 4096}, {conv: 16}, {conv: 8}]")
+expect "what does not fit" 4 "cuda:0: a run needs 104134 MiB, and this model, rtx4090, has 24080: lower data.batch" \
+    alone "$adonis" plan exp.yaml --gpu rtx4090 "${large[@]}"
+prints_line "^cuda:0: 104134[.0-9]* of 24080.3 MiB.*: DOES NOT FIT"
+expect "plans that may need what they like" 4 "cuda:0: a run needs 130905 MiB" \
+    alone "$adonis" plan exp.yaml --gpu rtx4090 "${large[@]}" gpu.workspace=inf
+expect "in JSON" 4 "" alone "$adonis" plan exp.yaml --gpu rtx4090 "${large[@]}" --json
 prints '"fits": false'
 
 expect "no such model" 2 "unknown GPU model 'h10' (did you mean 'h100'?): expected one of a100, b200, h100, rtx4090" \

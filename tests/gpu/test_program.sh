@@ -86,6 +86,15 @@ echo "ok: its rows are the whole run's"
 
 expect "an async run" 0 "" "$adonis" train exp.yaml name=async mode=async edge.policy=priority-lifo edge.slots=3
 expect "replayed to the bit" 0 "" "$adonis" replay runs/async
+grep -q '"[^"]* [0-9a-f]\{16\}[^"]*": "engine [0-9]' runs/async/plan.json || fail "plan.json does not say what cuDNN's plans are"
+cp -r runs/async runs/other
+sed -i 's/": "engine [0-9]*/": "engine 9999/' runs/other/plan.json
+expect "replay takes the plans of plan.json, and says where it can't" 0 "cuDNN does not offer engine 9999" "$adonis" replay runs/other
+echo '{"choices": [1]}' > runs/other/plan.json
+expect "a damaged plan.json" 3 "runs/other/plan.json: is damaged" "$adonis" replay runs/other
+expect "cuDNN's first plans" 0 "" "$adonis" train exp.yaml name=first gpu.plans=first gpu.workspace=1MiB until=1ep
+expect "a workspace of no unit" 2 "expected a number above 0 with a unit: KiB, MiB or GiB; or inf" \
+    "$adonis" plan exp.yaml gpu.workspace=100
 if [ "$n_gpu" -ge 2 ]; then
     expect "plan puts replicas on GPUs of their own" 0 "" "$adonis" plan exp.yaml replicas=2
     prints_line "^replica 1: block 0 on cuda:$((n_gpu / 2 < 4 ? n_gpu / 2 : 4)),"

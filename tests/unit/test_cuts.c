@@ -214,7 +214,7 @@ START_TEST(a_config_with_auto_gets_blocks_of_measured_times)
         int n = cases[i].n_block > 0 ? cases[i].n_block : ADN_MIN(ADN_MAX(2, n_core), 4);
         adn_cuts c = {0};
         adn_plan plan;
-        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, 0, &c), ADN_OK);
+        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, &w.dev, 0, &c), ADN_OK);
         ck_assert_int_eq(c.n_block, n);
         ck_assert_int_eq(c.end[n - 1], 4);
         for (int j = 0; j < n; j++) {
@@ -235,6 +235,26 @@ START_TEST(a_config_with_auto_gets_blocks_of_measured_times)
 }
 END_TEST
 
+/* A second device in the place of GPU 1: as one that is like GPU 0, and as another. */
+START_TEST(devices_that_differ_are_compared)
+{
+    world w = make((const char *[]){"blocks=[{}, {device: auto}]", NULL});
+    adn_device *other;
+
+    ck_assert_int_eq(adn_cpu_open(&other), ADN_OK);
+    for (int differ = 0; differ < 2; differ++) {
+        adn_device *devs[2] = {w.dev, differ ? other : w.dev};
+        adn_cuts c = {0};
+        adn_test_log_clear();
+        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, devs, 2, &c), ADN_OK);
+        ck_assert(c.n_block == 2 && c.n_thread == 1);
+        ck_assert_int_eq(strstr(adn_test_log(), "(speed ") != NULL, differ);
+    }
+    other->ops->close(other);
+    clear(&w);
+}
+END_TEST
+
 START_TEST(one_block_is_said_and_nothing_is_measured)
 {
     static const struct {
@@ -246,7 +266,7 @@ START_TEST(one_block_is_said_and_nothing_is_measured)
     for (size_t i = 0; i < ADN_COUNT(cases); i++) {
         world w = make(cases[i].overrides);
         adn_cuts c = {0};
-        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, 0, &c), ADN_OK);
+        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, &w.dev, 0, &c), ADN_OK);
         ck_assert(c.n_block == 1 && c.end[0] == cases[i].n_unit && c.seconds[0] == 0);
         ck_assert_msg(strstr(adn_test_log(), cases[i].says) != NULL, "%s", adn_test_log());
         ck_assert(strstr(adn_test_log(), "measuring") == NULL);
@@ -263,7 +283,7 @@ START_TEST(without_auto_or_blocks_nothing_is_chosen)
     for (size_t i = 0; i < ADN_COUNT(overrides); i++) {
         world w = make(overrides[i]);
         adn_cuts c = {.n_block = 77};
-        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, w.dev, 0, &c), ADN_OK);
+        ck_assert_int_eq(adn_cuts_choose(w.conf, &w.data, &w.dev, 0, &c), ADN_OK);
         ck_assert_int_eq(c.n_block, 77);
         ck_assert_str_eq(adn_test_log(), "");
         clear(&w);
@@ -325,7 +345,7 @@ START_TEST(every_failing_call_gives_its_status_and_leaks_nothing)
     for (n = 1; st != ADN_OK; n += 1 + n / 8) {
         adn_cuts c = {.n_block = 77};
         adn_faulty_arm(dev, n);
-        st = adn_cuts_choose(w.conf, &w.data, dev, 0, &c);
+        st = adn_cuts_choose(w.conf, &w.data, &dev, 0, &c);
         ck_assert_msg(st == ADN_OK || (st == ADN_DEVICE && c.n_block == 77), "call %lld: %s",
                       (long long)n, adn_status_name(st));
         ck_assert_int_eq(adn_alloc_live(), live);
@@ -336,7 +356,7 @@ START_TEST(every_failing_call_gives_its_status_and_leaks_nothing)
     for (n = 1; st != ADN_OK; n += 1 + n / 8) {
         adn_cuts c = {.n_block = 77};
         adn_alloc_fail_at(n);
-        st = adn_cuts_choose(w.conf, &w.data, dev, 0, &c);
+        st = adn_cuts_choose(w.conf, &w.data, &dev, 0, &c);
         adn_alloc_fail_at(0);
         ck_assert_msg(st == ADN_OK || (st == ADN_NOMEM && c.n_block == 77), "allocation %lld: %s",
                       (long long)n, adn_status_name(st));
@@ -358,6 +378,7 @@ int main(void)
     tcase_add_test(tc, what_units_were_weighed_is_about_what_their_blocks_take);
     tcase_add_test(tc, what_an_optimizer_keeps_is_weighed);
     tcase_add_test(tc, a_config_with_auto_gets_blocks_of_measured_times);
+    tcase_add_test(tc, devices_that_differ_are_compared);
     tcase_add_test(tc, one_block_is_said_and_nothing_is_measured);
     tcase_add_test(tc, without_auto_or_blocks_nothing_is_chosen);
     tcase_add_test(tc, teams_and_predictions_follow_the_measured_times);

@@ -225,6 +225,11 @@ fail:
     return st;
 }
 
+adn_choices *adn_cuda_choices_of(const adn_device *dev)
+{
+    return ((const cuda_device *)dev)->conf.choices;
+}
+
 static adn_status reach(const cuda_device *from, const cuda_device *to)
 {
     adn_status st;

@@ -1,7 +1,16 @@
-/* From a graph to a plan: the heuristics' candidates in their order, the first that suits. */
-#include "device/cuda/dnn_plan.h"
+/* From a graph to a plan: the heuristics' candidates in their order, of which the first that suits
+ * is taken, or the fastest of the first ones on the GPU that is here. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
 
-enum { MAX_CANDIDATE = 64, MAX_NOTE = 16 };
+#include "device/cuda/dnn_plan.h"
+#include "device/cuda/dnn_trial.h"
+
+/* So many plans are timed, and so few that cuDNN compiles at run time: each takes it seconds. A
+ * later one is taken where it is clearly faster: the heuristics' order counts for something. */
+enum { MAX_CANDIDATE = 64, MAX_NOTE = 16, MAX_KNOB = 32, MAX_TIMED = 8, MAX_COMPILED = 2 };
+static const double clearly_faster = 0.97;
 
 /* The candidates that one heuristic mode names. Each is made before the library fills it. */
 typedef struct candidates {
@@ -66,59 +75,165 @@ static bool is_compiled(cudnnBackendDescriptor_t engine)
     return is;
 }
 
-/* Whether the limits allow the candidate's engine, which goes out. What the library does not say of
- * an engine is no reason to take it. */
+/* An engine's settings behind its number: ", 2=1 4=3". False: cuDNN does not say. */
+static bool describe_knobs(cudnnBackendDescriptor_t config, char *out, size_t room)
+{
+    cudnnBackendDescriptor_t knobs[MAX_KNOB] = {NULL};
+    int64_t n = 0, count, value;
+    size_t used = 0;
+    cudnnBackendKnobType_t type;
+    bool is_said = true;
+
+    for (int k = 0; k < MAX_KNOB && is_said; k++)
+        is_said = cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &knobs[k]) ==
+                  CUDNN_STATUS_SUCCESS;
+    is_said = is_said && cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, MAX_KNOB, &n,
+                                                  knobs) == CUDNN_STATUS_SUCCESS;
+    is_said = is_said && n <= MAX_KNOB;
+    for (int64_t k = 0; k < n && is_said; k++) {
+        is_said =
+            cudnnBackendGetAttribute(knobs[k], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE,
+                                     CUDNN_TYPE_KNOB_TYPE, 1, &count,
+                                     &type) == CUDNN_STATUS_SUCCESS &&
+            cudnnBackendGetAttribute(knobs[k], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64,
+                                     1, &count, &value) == CUDNN_STATUS_SUCCESS;
+        if (is_said)
+            used += (size_t)snprintf(out + used, room - used, "%s %d=%lld", k == 0 ? "," : "",
+                                     (int)type, (long long)value);
+        is_said = is_said && used < room;
+    }
+    for (int k = 0; k < MAX_KNOB; k++)
+        if (knobs[k] != NULL) cudnnBackendDestroyDescriptor(knobs[k]);
+    return is_said;
+}
+
+static bool describe(cudnnBackendDescriptor_t config, cudnnBackendDescriptor_t engine,
+                     dnn_plan *out)
+{
+    int64_t n = 0, number = -1;
+
+    if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &n,
+                                 &number) != CUDNN_STATUS_SUCCESS)
+        return false;
+    out->engine = (int)number;
+    out->is_compiled = is_compiled(engine);
+    int used = snprintf(out->choice, sizeof(out->choice), "engine %d", out->engine);
+    return describe_knobs(config, out->choice + used, sizeof(out->choice) - (size_t)used);
+}
+
+static bool is_within(cudnnBackendDescriptor_t engine, const dnn_limits *limits)
+{
+    cudnnBackendNumericalNote_t notes[MAX_NOTE];
+    int64_t n = 0;
+
+    if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                 CUDNN_TYPE_NUMERICAL_NOTE, MAX_NOTE, &n,
+                                 notes) != CUDNN_STATUS_SUCCESS)
+        return false;
+    for (int64_t k = 0; k < n && k < MAX_NOTE; k++) {
+        if (notes[k] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) return false;
+        if (notes[k] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && limits->no_tensor_core) return false;
+    }
+    return true;
+}
+
+/* Whether the limits allow the candidate's engine, which goes out with its settings. What the
+ * library does not say of an engine is no reason to take it. */
 static bool suits(cudnnBackendDescriptor_t config, const dnn_limits *limits, dnn_plan *out)
 {
     cudnnBackendDescriptor_t engine = NULL;
-    cudnnBackendNumericalNote_t notes[MAX_NOTE];
-    int64_t n = 0, number = -1;
-    bool is_fit = false;
+    int64_t n = 0;
 
     if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) !=
         CUDNN_STATUS_SUCCESS)
         return false;
-    if (cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                 1, &n, &engine) != CUDNN_STATUS_SUCCESS)
-        goto done;
-    if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &n,
-                                 &number) != CUDNN_STATUS_SUCCESS)
-        goto done;
-    if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
-                                 CUDNN_TYPE_NUMERICAL_NOTE, MAX_NOTE, &n,
-                                 notes) != CUDNN_STATUS_SUCCESS)
-        goto done;
-    is_fit = true;
-    for (int64_t k = 0; k < n && k < MAX_NOTE; k++) {
-        if (notes[k] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) is_fit = false;
-        if (notes[k] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && limits->no_tensor_core) is_fit = false;
-    }
-    out->engine = (int)number;
-    out->is_compiled = is_compiled(engine);
-done:
+    bool is_fit =
+        cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                                 1, &n, &engine) == CUDNN_STATUS_SUCCESS &&
+        is_within(engine, limits) && describe(config, engine, out);
     cudnnBackendDestroyDescriptor(engine);
     return is_fit;
 }
 
-/* ADN_END: this candidate makes no plan, or too large a one. */
-static adn_status try_config(const dnn_graph *g, cudnnBackendDescriptor_t config,
-                             const dnn_limits *limits, dnn_plan *out)
+typedef struct search {
+    const dnn_graph *g;
+    const dnn_limits *limits;
+    const char *wanted; /* NULL: any choice */
+    dnn_trial *trial;   /* NULL: the first one is taken */
+    int n_timed, n_compiled;
+    double best_s;
+    dnn_plan best; /* plan NULL: none yet */
+} search;
+
+/* ADN_END: this candidate makes no plan, or too large a one, or is not looked for. */
+static adn_status make_plan(const search *s, cudnnBackendDescriptor_t config, dnn_plan *out)
 {
-    const cuda_device *gpu = g->target.gpu;
+    const cuda_device *gpu = s->g->target.gpu;
     adn_status st;
     dnn_plan p = {0};
 
-    if (!suits(config, limits, &p)) return ADN_END;
-    ADN_TRY(st, adn_dnn_plan_begin(g, &p), fail);
+    if (!suits(config, s->limits, &p)) return ADN_END;
+    if (s->wanted != NULL && strcmp(s->wanted, p.choice) != 0) return ADN_END;
+    if (p.is_compiled && s->n_compiled == MAX_COMPILED) return ADN_END;
+    ADN_TRY(st, adn_dnn_plan_begin(s->g, &p), fail);
     CUDNN_TRY(st, gpu,
               cudnnBackendSetAttribute(p.plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &config),
               fail);
-    ADN_TRY(st, adn_dnn_plan_finish(g, limits, &p), fail);
+    ADN_TRY(st, adn_dnn_plan_finish(s->g, s->limits, &p), fail);
     *out = p;
     return ADN_OK;
 fail:
     adn_dnn_plan_clear(&p);
+    return st;
+}
+
+/* Takes the plan, and keeps it if it is the best so far. */
+static adn_status consider(search *s, dnn_plan *p)
+{
+    double seconds = 0;
+    adn_status st = ADN_OK;
+
+    s->n_compiled += p->is_compiled;
+    if (s->trial != NULL) {
+        st = adn_dnn_trial_time(s->trial, p, s->best_s, &seconds);
+        s->n_timed++;
+        if (st == ADN_OK)
+            adn_debug("%s: %s takes %.1f us", s->g->target.gpu->name, p->choice, 1e6 * seconds);
+    }
+    if (st == ADN_OK && (s->best.plan == NULL || seconds < clearly_faster * s->best_s)) {
+        dnn_plan other = s->best;
+        s->best = *p;
+        s->best_s = seconds;
+        *p = other;
+    }
+    adn_dnn_plan_clear(p);
+    return st;
+}
+
+static bool is_over(const search *s)
+{
+    return s->trial == NULL ? s->best.plan != NULL : s->n_timed == MAX_TIMED;
+}
+
+/* What heuristics name first is better than all that they fall back on. */
+static adn_status search_all(search *s, cudnnBackendDescriptor_t graph)
+{
+    static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
+    adn_status st = ADN_OK;
+
+    for (size_t m = 0; st == ADN_OK && s->best.plan == NULL && m < ADN_COUNT(modes); m++) {
+        candidates c = {0};
+        st = ask(s->g, graph, modes[m], &c);
+        for (int64_t k = 0; st == ADN_OK && k < c.n && !is_over(s); k++) {
+            dnn_plan p = {0};
+            st = make_plan(s, c.config[k], &p);
+            if (st == ADN_OK) st = consider(s, &p);
+            if (st == ADN_END) st = ADN_OK; /* the next, then */
+        }
+        candidates_clear(&c);
+    }
     return st;
 }
 
@@ -147,21 +262,30 @@ done:
     return st;
 }
 
-adn_status adn_dnn_plan_choose(dnn_graph *g, const dnn_limits *limits, dnn_plan *out)
+bool adn_dnn_is_timed(const dnn_target *target)
 {
-    static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
+    return target->gpu->conf.times_plans && target->props == NULL;
+}
+
+adn_status adn_dnn_plan_choose(dnn_graph *g, const dnn_limits *limits, const char *wanted,
+                               dnn_plan *out)
+{
     cudnnBackendDescriptor_t graph = NULL;
+    search s = {.g = g, .limits = limits, .wanted = wanted, .best_s = INFINITY};
+    dnn_trial trial = {0};
     adn_status st = finish_graph(g, &graph);
 
-    if (st != ADN_OK) return st;
-    st = ADN_END;
-    for (size_t m = 0; st == ADN_END && m < ADN_COUNT(modes); m++) {
-        candidates c = {0};
-        st = ask(g, graph, modes[m], &c);
-        if (st == ADN_OK) st = ADN_END;
-        for (int64_t k = 0; st == ADN_END && k < c.n; k++)
-            st = try_config(g, c.config[k], limits, out);
-        candidates_clear(&c);
+    if (st == ADN_OK && wanted == NULL && adn_dnn_is_timed(&g->target)) {
+        st = adn_dnn_trial_begin(g, &trial);
+        if (st == ADN_OK) s.trial = &trial;
+        if (st == ADN_END) st = ADN_OK; /* untimed, then */
     }
+    if (st == ADN_OK) st = search_all(&s, graph);
+    adn_dnn_trial_clear(&trial);
+    if (st == ADN_OK && s.best.plan == NULL) st = ADN_END;
+    if (st == ADN_OK)
+        *out = s.best;
+    else
+        adn_dnn_plan_clear(&s.best);
     return st;
 }

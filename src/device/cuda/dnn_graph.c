@@ -116,6 +116,11 @@ cudnnBackendDescriptor_t adn_dnn_tensor(dnn_graph *g, const dnn_tensor *t)
     set_ints(g, d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, 1, &alignment);
     set(g, d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &t->is_virtual);
     NOTE(g, cudnnBackendFinalize(d));
+    if (!t->is_virtual) {
+        ADN_ASSERT(g->n_tensor < DNN_MAX_TENSOR);
+        g->tensor_id[g->n_tensor] = t->id;
+        g->tensor_bytes[g->n_tensor++] = adn_shape_count(t->shape) * adn_type_bytes(t->type);
+    }
     return d;
 }
 

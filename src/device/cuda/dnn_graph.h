@@ -1,5 +1,5 @@
-/* cuDNN's graph API: tensors and operations make a graph; the first plan of the heuristics that
- * suits runs it. Building stops at the first failure, which adn_dnn_plan_create then gives: no call
+/* cuDNN's graph API: tensors and operations make a graph; a plan of those that the heuristics name
+ * runs it. Building stops at the first failure, which adn_dnn_plan_create then gives: no call
  * between needs a check. Private to src/device/cuda. */
 #ifndef ADN_CUDA_DNN_GRAPH_H
 #define ADN_CUDA_DNN_GRAPH_H
@@ -24,13 +24,16 @@ char *adn_dnn_target_describe(const dnn_target *target);
 /* A descriptor's attribute that is a text. Gives (adn_free); NULL likewise. */
 char *adn_dnn_text(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name);
 
-enum { DNN_MAX_DESC = 24, DNN_MAX_TENSOR = 8, DNN_MAX_TEXT = 8192 };
+enum { DNN_MAX_DESC = 24, DNN_MAX_TENSOR = 8, DNN_MAX_TEXT = 8192, DNN_MAX_CHOICE = 256 };
 typedef struct dnn_graph {
     dnn_target target;
     cudnnBackendDescriptor_t desc[DNN_MAX_DESC]; /* all that were made: plans refer to them */
     int n_desc;
     cudnnBackendDescriptor_t ops[4];
     int n_op;
+    int64_t tensor_id[DNN_MAX_TENSOR]; /* of those in memory */
+    size_t tensor_bytes[DNN_MAX_TENSOR];
+    int n_tensor;
     char text[DNN_MAX_TEXT]; /* all that was set in them: equal texts are equal graphs */
     size_t n_text;
     adn_status st; /* first failure */
@@ -62,8 +65,9 @@ void adn_dnn_add(dnn_graph *g, cudnnBackendDescriptor_t src, cudnnBackendDescrip
 typedef struct dnn_plan {
     cudnnBackendDescriptor_t plan;
     size_t workspace_bytes;
-    int engine;       /* cuDNN's number for it */
-    bool is_compiled; /* at run time, for this graph */
+    int engine;                  /* cuDNN's number for it */
+    bool is_compiled;            /* at run time, for this graph */
+    char choice[DNN_MAX_CHOICE]; /* the engine and its knobs: "engine 31, 2=1 4=3" */
 } dnn_plan;
 
 /* What a plan may be. Plans that do not repeat their results to the bit are never taken. */
@@ -72,8 +76,9 @@ typedef struct dnn_limits {
     bool no_tensor_core;    /* fp32 must not become TF32 */
 } dnn_limits;
 
-/* Takes the operations of g, which must outlive the plan; loads it where the target's cache has it,
- * and puts it there else. ADN_END: there is no such plan. */
+/* Takes the operations of g, which must outlive the plan. It is what the GPU's choices say; else
+ * what the target's cache has; else it is chosen and put there: the first that the heuristics name,
+ * or, where the GPU times plans, the fastest of the first ones. ADN_END: there is no such plan. */
 adn_status adn_dnn_plan_create(dnn_graph *g, const dnn_limits *limits, dnn_plan *out) ADN_MUST_USE;
 void adn_dnn_plan_clear(dnn_plan *p);
 /* Enqueues it on the handle's stream; p[i] is the memory of tensor id[i]. */

@@ -1,9 +1,12 @@
 /* Plans: made or loaded, kept, run. */
 #include "device/cuda/dnn_plan.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/hash.h"
 
 void adn_dnn_plan_clear(dnn_plan *p)
 {
@@ -62,27 +65,33 @@ static char *key_of(const dnn_graph *g, const dnn_limits *limits)
     char *gpu = adn_dnn_target_describe(&g->target), *key = NULL;
 
     if (gpu != NULL)
-        key = adn_format("adonis plan 2\ncudnn %zu, cuda %zu\n%s\ntf32 %s, workspace %zu, tensor "
-                         "cores %d\n%s",
+        key = adn_format("adonis plan 3\ncudnn %zu, cuda %zu\n%s\ntf32 %s, workspace %zu, tensor "
+                         "cores %d, %s\n%s",
                          cudnnGetVersion(), cudnnGetCudartVersion(), gpu,
                          tf32 != NULL ? tf32 : "as asked", limits->workspace_bytes,
-                         !limits->no_tensor_core, g->text);
+                         !limits->no_tensor_core, adn_dnn_is_timed(&g->target) ? "timed" : "first",
+                         g->text);
     adn_free(gpu);
     return key;
 }
 
-/* A plan is kept as "engine 2, compiled 1", a line's end, and cuDNN's own text of it. ADN_END: it
- * is not there, or cuDNN refuses it. */
-static adn_status load(const dnn_graph *g, const dnn_limits *limits, const char *key, dnn_plan *out)
+/* A plan is kept as its choice, a line's end, "compiled 1" or 0, a line's end, and cuDNN's own text
+ * of it. ADN_END: it is not there, or another than is wanted (NULL: any), or cuDNN refuses it. */
+static adn_status load(const dnn_graph *g, const dnn_limits *limits, const char *key,
+                       const char *wanted, dnn_plan *out)
 {
     char *text = adn_dnn_cache_get(g->target.cache, key);
-    const char *plan = text != NULL ? strchr(text, '\n') : NULL;
+    const char *more = text != NULL ? strchr(text, '\n') : NULL, *plan = NULL;
     dnn_plan p = {0};
     int compiled;
     adn_status st = ADN_END;
 
-    if (plan == NULL || sscanf(text, "engine %d, compiled %d", &p.engine, &compiled) != 2)
+    if (more != NULL) plan = strchr(more + 1, '\n');
+    if (plan == NULL || sscanf(text, "engine %d", &p.engine) != 1 ||
+        sscanf(more, " compiled %d", &compiled) != 1 || more - text >= DNN_MAX_CHOICE)
         goto done;
+    memcpy(p.choice, text, (size_t)(more - text));
+    if (wanted != NULL && strcmp(p.choice, wanted) != 0) goto done;
     p.is_compiled = compiled != 0;
     ADN_TRY(st, adn_dnn_plan_begin(g, &p), done); /* the GPU first: else cuDNN crashes */
     st = ADN_END;
@@ -92,7 +101,7 @@ static adn_status load(const dnn_graph *g, const dnn_limits *limits, const char 
         st = adn_dnn_plan_finish(g, limits, &p);
 done:
     if (text != NULL && st == ADN_END)
-        adn_debug("%s: cuDNN refuses a kept plan", g->target.gpu->name);
+        adn_debug("%s: a kept plan is not taken", g->target.gpu->name);
     adn_free(text);
     if (st == ADN_OK)
         *out = p;
@@ -104,58 +113,99 @@ done:
 static void keep(const dnn_graph *g, const char *key, const dnn_plan *p)
 {
     char *plan = adn_dnn_text(p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION);
-    char *text = plan != NULL
-                     ? adn_format("engine %d, compiled %d\n%s", p->engine, p->is_compiled, plan)
-                     : NULL;
+    char *text =
+        plan != NULL ? adn_format("%s\ncompiled %d\n%s", p->choice, p->is_compiled, plan) : NULL;
 
     if (text != NULL) adn_dnn_cache_put(g->target.cache, key, text);
     adn_free(text);
     adn_free(plan);
 }
 
-adn_status adn_dnn_plan_create(dnn_graph *g, const dnn_limits *limits, dnn_plan *out)
+/* What the choice of a plan goes by in every version of the libraries. */
+static void choice_key(const dnn_graph *g, const dnn_limits *limits, char *out, size_t room)
 {
-    char *key = NULL;
-    double start = adn_now();
-    adn_status st = g->st;
+    uint64_t hash = adn_hash_on(ADN_HASH_OF_NOTHING, g->text, g->n_text);
 
-    if (st != ADN_OK) return st;
-    if (g->target.cache != NULL) key = key_of(g, limits);
-    st = key != NULL ? load(g, limits, key, out) : ADN_END;
+    snprintf(out, room, "%s %016" PRIx64 "%s", g->target.gpu->model, hash,
+             limits->no_tensor_core ? "" : " by tensor cores");
+}
+
+/* Loaded, or chosen. */
+static adn_status obtain(dnn_graph *g, const dnn_limits *limits, const char *wanted, dnn_plan *out)
+{
+    char *key = g->target.cache != NULL ? key_of(g, limits) : NULL;
+    double start = adn_now();
+    adn_status st = key != NULL ? load(g, limits, key, wanted, out) : ADN_END;
     bool is_loaded = st == ADN_OK;
-    if (st == ADN_END) st = adn_dnn_plan_choose(g, limits, out);
+
+    if (st == ADN_END) st = adn_dnn_plan_choose(g, limits, wanted, out);
     if (st == ADN_OK)
-        adn_debug("%s: a plan is %s in %.3f s: engine %d, %zu bytes of workspace",
-                  g->target.gpu->name, is_loaded ? "loaded" : "made", adn_now() - start,
-                  out->engine, out->workspace_bytes);
-    if (st == ADN_OK && !is_loaded && key != NULL) keep(g, key, out);
+        adn_debug("%s: a plan is %s in %.3f s: %s, %zu bytes of workspace", g->target.gpu->name,
+                  is_loaded ? "loaded" : "made", adn_now() - start, out->choice,
+                  out->workspace_bytes);
+    if (st == ADN_OK && !is_loaded && key != NULL && wanted == NULL) keep(g, key, out);
     adn_free(key);
     return st;
 }
 
-adn_status adn_dnn_plan_run(const dnn_graph *g, const dnn_plan *plan, const int64_t *id,
-                            void *const *p, int n, void *workspace)
+adn_status adn_dnn_plan_create(dnn_graph *g, const dnn_limits *limits, dnn_plan *out)
+{
+    const cuda_device *gpu = g->target.gpu;
+    adn_choices *choices = gpu->conf.choices;
+    char key[sizeof(gpu->model) + 40], wanted[DNN_MAX_CHOICE];
+    adn_status st = g->st;
+
+    if (st != ADN_OK) return st;
+    choice_key(g, limits, key, sizeof(key));
+    bool was_chosen = choices != NULL && adn_choices_get(choices, key, wanted, sizeof(wanted));
+    st = obtain(g, limits, was_chosen ? wanted : NULL, out);
+    if (st == ADN_END && was_chosen) {
+        adn_warn("%s: cuDNN does not offer %s any more, which was taken for a convolution: it is "
+                 "planned anew, and results may differ in rounding",
+                 gpu->name, wanted);
+        st = obtain(g, limits, NULL, out);
+    }
+    if (st == ADN_OK && choices != NULL) st = adn_choices_put(choices, key, out->choice);
+    return st;
+}
+
+adn_status adn_dnn_pack_create(const dnn_graph *g, const int64_t *id, void *const *p, int n,
+                               void *workspace, cudnnBackendDescriptor_t *out)
 {
     const cuda_device *gpu = g->target.gpu;
     cudnnBackendDescriptor_t pack = NULL;
     adn_status st;
 
     CUDNN_TRY(st, gpu, cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack),
-              done);
+              fail);
     CUDNN_TRY(
         st, gpu,
         cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n, id),
-        done);
+        fail);
     CUDNN_TRY(st, gpu,
               cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
                                        CUDNN_TYPE_VOID_PTR, n, p),
-              done);
+              fail);
     CUDNN_TRY(st, gpu,
               cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR,
                                        1, &workspace),
-              done);
-    CUDNN_TRY(st, gpu, cudnnBackendFinalize(pack), done);
-    CUDNN_TRY(st, gpu, cudnnBackendExecute(g->target.handle, plan->plan, pack), done);
+              fail);
+    CUDNN_TRY(st, gpu, cudnnBackendFinalize(pack), fail);
+    *out = pack;
+    return ADN_OK;
+fail:
+    if (pack != NULL) cudnnBackendDestroyDescriptor(pack);
+    return st;
+}
+
+adn_status adn_dnn_plan_run(const dnn_graph *g, const dnn_plan *plan, const int64_t *id,
+                            void *const *p, int n, void *workspace)
+{
+    cudnnBackendDescriptor_t pack = NULL;
+    adn_status st;
+
+    ADN_TRY(st, adn_dnn_pack_create(g, id, p, n, workspace, &pack), done);
+    CUDNN_TRY(st, g->target.gpu, cudnnBackendExecute(g->target.handle, plan->plan, pack), done);
 done:
     if (pack != NULL) cudnnBackendDestroyDescriptor(pack);
     return st;

@@ -180,6 +180,15 @@ static adn_status planned_group_join(adn_group *g)
     return ADN_OK;
 }
 
+static adn_status planned_group_send(adn_group *g, void *dst, const void *src, size_t bytes)
+{
+    (void)g;
+    (void)dst;
+    (void)src;
+    (void)bytes;
+    return ADN_OK;
+}
+
 /* ---- what is put into memory is dropped, what should come out of it fails */
 
 static adn_status planned_write(adn_queue *q, void *dst, const void *src, size_t bytes)
@@ -261,6 +270,7 @@ static const adn_device_ops planned_ops = {
     .group_destroy = planned_group_destroy,
     .group_mean = planned_group_mean,
     .group_join = planned_group_join,
+    .group_send = planned_group_send,
     .layout_create = adn_cuda_layout_create,
     .layout_destroy = adn_cuda_layout_destroy,
     .param_import = planned_import,
