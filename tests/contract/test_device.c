@@ -259,11 +259,13 @@ START_TEST(taps_outside_a_small_map_cost_nothing)
 }
 END_TEST
 
-/* A kind's tests, under its name: CK_RUN_CASE=conv_fwd runs them alone. */
+/* A kind's tests, under its name: CK_RUN_CASE=conv_fwd runs them alone, CK_INCLUDE_TAGS=conv those
+ * of convolutions, which take half of the time. */
 static TCase *case_of(adn_op_kind kind)
 {
     TCase *tc = tcase_create(adn_op_infos[kind].name);
 
+    if (strncmp(adn_op_infos[kind].name, "conv_", strlen("conv_")) == 0) tcase_set_tags(tc, "conv");
     tcase_set_timeout(tc, 0);
     tcase_add_loop_test(tc, each_operation_agrees_with_its_loop, (int)kind, (int)kind + 1);
     tcase_add_loop_test(tc, each_operation_over_bf16_agrees_with_its_loop, (int)kind,
