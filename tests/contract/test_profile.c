@@ -59,6 +59,48 @@ START_TEST(a_profile_counts_copies_and_waits)
 }
 END_TEST
 
+/* Queue a works, waits for what b does in the meantime, and works again: it waited about as long as
+ * that takes, if the host was not late, and no moment is of a wait and of work. */
+START_TEST(a_wait_for_another_queue_is_told_and_is_no_work)
+{
+    enum { LARGE = 128 << 20, TRIES = 10 };
+
+    for (int i = 0; i < all.n; i++) {
+        bench t;
+        void *large = NULL;
+        bool is_told = false;
+        bench_open(&t, all.one[i].dev, 0);
+        ck_assert_int_eq(t.ops->alloc(t.dev, LARGE, &large), ADN_OK);
+        adn_op *op = bench_relu(t.a);
+        adn_op_args args = {{[ADN_SRC] = t.slot, [ADN_DST] = t.record}, {0}};
+        for (int k = 0; k < TRIES && !is_told; k++) {
+            adn_profile a[2], b[2];
+            double start = adn_now(); /* and a wait that is under way at a[0] begins behind it */
+            ck_assert_int_eq(adn_op_run(op, &args), ADN_OK);
+            ck_assert_int_eq(t.ops->queue_profile(t.b, &b[0]), ADN_OK);
+            ck_assert_int_eq(t.ops->queue_profile(t.a, &a[0]), ADN_OK);
+            double worked_s = op->tally.seconds;
+            ck_assert_int_eq(adn_op_run(op, &args), ADN_OK);
+            ck_assert_int_eq(t.ops->fill(t.b, large, k, LARGE), ADN_OK);
+            ck_assert_int_eq(t.ops->event_record(t.b, t.e), ADN_OK);
+            ck_assert_int_eq(t.ops->event_wait(t.a, t.e), ADN_OK);
+            for (int n = 0; n < STEPS; n++) ck_assert_int_eq(adn_op_run(op, &args), ADN_OK);
+            ck_assert_int_eq(t.ops->queue_profile(t.a, &a[1]), ADN_OK);
+            ck_assert_int_eq(t.ops->queue_profile(t.b, &b[1]), ADN_OK);
+            double wait_s = a[1].wait_s - a[0].wait_s, span_s = adn_now() - start;
+            worked_s = op->tally.seconds - worked_s;
+            ck_assert_msg(wait_s + worked_s <= 1.01 * span_s, "%g s of waits, %g of work, in %g",
+                          wait_s, worked_s, span_s);
+            is_told = wait_s > (b[1].copies.seconds - b[0].copies.seconds) / 2;
+        }
+        ck_assert_msg(is_told, "%s: its waits are not told", all.one[i].name);
+        adn_op_destroy(op);
+        t.ops->release(t.dev, large);
+        bench_close(&t);
+    }
+}
+END_TEST
+
 START_TEST(a_queue_measures_its_floors)
 {
     for (int i = 0; i < all.n; i++) {
@@ -84,6 +126,7 @@ int main(void)
     devices_open(&all);
     tcase_add_test(tc, each_operation_has_a_tally_of_its_own);
     tcase_add_test(tc, a_profile_counts_copies_and_waits);
+    tcase_add_test(tc, a_wait_for_another_queue_is_told_and_is_no_work);
     tcase_add_test(tc, a_queue_measures_its_floors);
     suite_add_tcase(suite, tc);
     int result = adn_suite_run(suite);

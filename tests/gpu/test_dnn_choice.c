@@ -1,6 +1,7 @@
 /* Which of cuDNN's plans is taken: the first, the fastest of those that were tried, or the one that
  * was taken before. */
 #include <check.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "suite.h"
 
 enum { CHOICE = 256, MAX_CHOICES = 32 };
+
+static void (*fast_plan)(long n); /* of the emulated cuDNN; NULL: it is the real one */
 
 static op_case convolution(void)
 {
@@ -146,6 +149,28 @@ START_TEST(several_plans_are_timed_once_and_one_of_them_is_kept)
 }
 END_TEST
 
+/* An emulated cuDNN makes one plan after another the fastest. */
+START_TEST(the_fastest_is_taken_wherever_it_stands)
+{
+    const op_case c = convolution();
+    static trials t;
+
+    find_trials(&c, &t);
+    for (int k = 0; k < t.n; k++) {
+        adn_choices *choices;
+        char taken[CHOICE] = "";
+        ck_assert_int_eq(adn_choices_create(&choices), ADN_OK);
+        fast_plan(k + 1);
+        ck_assert_int_eq(plan(&c, &(adn_cuda_conf){.times_plans = true, .choices = choices}, NULL),
+                         ADN_OK);
+        fast_plan(0);
+        adn_choices_each(choices, copy_choice, taken);
+        ck_assert_str_eq(taken, t.choice[k]);
+        adn_choices_destroy(choices);
+    }
+}
+END_TEST
+
 START_TEST(what_was_taken_before_is_taken_again)
 {
     const op_case c = convolution();
@@ -240,7 +265,12 @@ int main(void)
 {
     Suite *suite = suite_create("dnn_choice");
     TCase *tests = tcase_create("choices");
+    union {
+        void *object;
+        void (*fast_plan)(long n);
+    } found = {dlsym(RTLD_DEFAULT, "cudalab_fast_plan")};
 
+    fast_plan = found.fast_plan;
     if (adn_cuda_count(NULL) == 0) {
         if (getenv("ADN_REQUIRE_GPU") != NULL) return 1;
         adn_test_skip("no GPU: nothing is planned");
@@ -249,6 +279,10 @@ int main(void)
     adn_log_level_set(ADN_LEVEL_DEBUG);
     tcase_set_timeout(tests, 0);
     tcase_add_test(tests, several_plans_are_timed_once_and_one_of_them_is_kept);
+    if (fast_plan != NULL)
+        tcase_add_test(tests, the_fastest_is_taken_wherever_it_stands);
+    else
+        adn_test_skip("which plan is the fastest only an emulated GPU can be told");
     tcase_add_test(tests, what_was_taken_before_is_taken_again);
     tcase_add_test(tests, what_is_not_offered_any_more_is_said_and_planned_anew);
     tcase_add_test(tests, the_fastest_computes_the_same_within_its_tolerance);

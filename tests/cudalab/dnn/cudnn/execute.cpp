@@ -2,10 +2,13 @@
 #include "../common/machine.h"
 #include "../common/race.h"
 #include "handle.h"
+#include "pace.h"
 #include "real.h"
 #include "variant_pack.h"
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace
 {
@@ -15,6 +18,7 @@ struct Task {
     lab::Execution execution;
     std::vector<ShadowPtr> operations;
     lab::Workspace workspace;
+    bool is_slow;
 };
 
 // A plan writes its workspace: two that share one must be ordered, and nothing outlives a plan
@@ -34,6 +38,7 @@ void run_task(void *argument)
     const std::unique_ptr<Task> task((Task *)argument);
 
     lab::demand_device("labcudnn", task->execution.device);
+    if (task->is_slow) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     use_workspace(task->workspace);
     for (const ShadowPtr &operation : task->operations)
         lab::run_operation(task->execution, operation);
@@ -75,7 +80,7 @@ LAB_API cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDesc
         return lab::refuse(CUDNN_STATUS_NOT_SUPPORTED, "Execute: the plan's graph is not known");
     std::unique_ptr<Task> task(new Task{lab::Execution(own->device),
                                         lab::operations_in_order(shadow->graph),
-                                        workspace_of(plan, pack)});
+                                        workspace_of(plan, pack), lab::is_slow(shadow)});
     cudnnStatus_t status = lab::check_operations(task->operations);
     if (status == CUDNN_STATUS_SUCCESS)
         status = lab::take_variant_pack(pack, task->operations, task->workspace, task->execution);
