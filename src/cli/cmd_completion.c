@@ -27,7 +27,7 @@ static void print_case(const adn_cli_command *c)
     const char *first = c->words != NULL ? c->words : "";
     int from = 0;
 
-    printf("    %s) opts=\"--help", c->name);
+    printf("    %s) opts=\"--debug --help", c->name);
     for (const adn_cli_option *o = c->options; o != NULL && o->name != NULL; o++)
         printf(" %s", o->name);
     if (strcmp(c->name, "help") == 0) first = "$commands";

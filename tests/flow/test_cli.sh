@@ -80,6 +80,8 @@ expect completion 0 "" "$adonis" completion bash
 bash -n out || fail "the completion script is no bash"
 [ "$(bash -c 'source ./out; COMP_WORDS=(adonis tra); COMP_CWORD=1; _adonis; echo "${COMPREPLY[*]}"')" = train ] ||
     fail "completion of 'tra'"
+[ "$(bash -c 'source ./out; COMP_WORDS=(adonis plan --); COMP_CWORD=2; _adonis; echo "${COMPREPLY[*]}"')" = \
+    "--debug --help --gpu --json" ] || fail "completion of 'plan --'"
 
 # --- configs and data
 if [ -f "$configs/tiny.yaml" ]; then
