@@ -22,6 +22,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import torch_nets
 import torch_peer
 
 NETS = ["dgl4", "resnet20"]
@@ -75,9 +76,9 @@ def param_values(tensor, n, fan_in):
 
 
 def batch_of(step, dtype):
-    shape = (BATCH, torch_peer.IMAGE, torch_peer.IMAGE, 3)
+    shape = (BATCH, torch_nets.IMAGE, torch_nets.IMAGE, 3)
     pixels = (u32(STREAM_PIXELS + step, np.prod(shape)) & np.uint32(255)).astype(np.float64).reshape(shape)
-    labels = (u32(STREAM_LABELS + step, BATCH) % np.uint32(torch_peer.CLASSES)).astype(np.int64)
+    labels = (u32(STREAM_LABELS + step, BATCH) % np.uint32(torch_nets.CLASSES)).astype(np.int64)
     mean = torch.tensor(torch_peer.MEAN, dtype=dtype).view(1, 3, 1, 1)
     std = torch.tensor(torch_peer.STD, dtype=dtype).view(1, 3, 1, 1)
     x = torch.from_numpy(pixels).to(dtype).permute(0, 3, 1, 2).contiguous()
@@ -87,9 +88,9 @@ def batch_of(step, dtype):
 def build(name, dtype):
     """The whole net, its parameters named and ordered as adonis does."""
     layers = OrderedDict()
-    for unit, module, c, _ in torch_peer.build_units(name):
+    for unit, module, c, _ in torch_nets.build_units(name):
         layers[unit] = module
-    layers["classifier"] = torch_peer.classifier(c, torch_peer.NETS[name].is_global)
+    layers["classifier"] = torch_nets.classifier(c, torch_nets.NETS[name].is_global)
     net = nn.Sequential(layers).to(dtype)
     fan_in = 0
     with torch.no_grad():
