@@ -52,10 +52,12 @@ done:
 
 adn_status adn_devices_recall(adn_devices *d, const char *run_dir)
 {
-    char *text = NULL, *path = adn_path_join(run_dir, "plan.json");
+    char *text = NULL, *path;
     adn_status st;
     size_t n;
 
+    if (d->gpus.n == 0) return ADN_OK;
+    path = adn_path_join(run_dir, "plan.json");
     if (path == NULL) return ADN_FAIL(ADN_NOMEM, "run: no memory");
     st = ADN_OK;
     if (!adn_path_exists(path)) goto done;

@@ -17,7 +17,8 @@ typedef struct adn_devices {
 
 /* Counts GPUs; opens nothing. After a failure too, close them. */
 adn_status adn_devices_init(adn_devices *d, const adn_config *conf) ADN_MUST_USE;
-/* GPUs choose again what they chose for this run, by its plan.json; before any is opened. */
+/* GPUs choose again what they chose for this run, by its plan.json, if there are any; before any is
+ * opened. */
 adn_status adn_devices_recall(adn_devices *d, const char *run_dir) ADN_MUST_USE;
 /* Instead, for GPUs of a model that are planned for alone: as many as the config names. ADN_USAGE:
  * there is no such model; ADN_DEVICE: nothing can be planned for it; ADN_BADCONF: the config asks

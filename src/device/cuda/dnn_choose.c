@@ -195,12 +195,11 @@ static adn_status consider(search *s, dnn_plan *p)
     double seconds = 0;
     adn_status st = ADN_OK;
 
-    s->n_compiled += p->is_compiled;
-    if (s->trial != NULL) {
-        st = adn_dnn_trial_time(s->trial, p, s->best_s, &seconds);
+    if (s->trial != NULL) st = adn_dnn_trial_time(s->trial, p, s->best_s, &seconds);
+    if (st == ADN_OK && s->trial != NULL) {
         s->n_timed++;
-        if (st == ADN_OK)
-            adn_debug("%s: %s takes %.1f us", s->g->target.gpu->name, p->choice, 1e6 * seconds);
+        s->n_compiled += p->is_compiled;
+        adn_debug("%s: %s takes %.1f us", s->g->target.gpu->name, p->choice, 1e6 * seconds);
     }
     if (st == ADN_OK && (s->best.plan == NULL || seconds < clearly_faster * s->best_s)) {
         dnn_plan other = s->best;
